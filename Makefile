@@ -1,0 +1,65 @@
+# Every target makes its own virtual environment in .venv, once. PYTHON=/path/to/python chooses the interpreter.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+CONSTRAINTS := .ci/constraints.txt
+SETUP := pyproject.toml $(CONSTRAINTS) .ci/repair_torchvision.py .ci/torchvision_cpu.py
+ARGS ?=
+# The slow tests run under CI=true only. ARGS is handed on: make test ARGS="-m slow tests/io", make demo ARGS="seed=1".
+ifeq ($(CI),true)
+SELECT :=
+else
+SELECT := -m "not slow"
+endif
+
+.PHONY: help setup dev demo test lint zoo clean
+
+help:  ## Show this list
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed  ## Install giftune into .venv (about 3 minutes and 2 GB, once)
+
+dev: $(VENV)/.installed-dev  ## The same, with the test and lint tools
+
+demo: setup  ## Tune the embedded model on the embedded clip, edit it, and say where the results are (no network, no GPU)
+	@$(BIN)/giftune tune $(ARGS)
+
+test: dev  ## Lint, check types and test (under CI=true the slow tests too)
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest $(SELECT) $(ARGS)
+
+lint: dev  ## Lint and check types only
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+zoo: setup  ## Train the embedded models again from a seed (hours on a CPU)
+	$(BIN)/python -m giftune.emojiworld.pretrain $(ARGS)
+
+clean:  ## Remove .venv, caches and build products; runs/ stays
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.installed: $(SETUP) | $(BIN)/python
+	$(BIN)/python -m pip install --constraint $(CONSTRAINTS) --editable .
+	$(BIN)/python .ci/repair_torchvision.py
+	@touch $@
+
+$(VENV)/.installed-dev: $(SETUP) | $(BIN)/python
+	$(BIN)/python -m pip install --constraint $(CONSTRAINTS) --editable ".[dev]"
+	$(BIN)/python .ci/repair_torchvision.py
+	@touch $(VENV)/.installed $@
+
+$(BIN)/python:
+	@for python in $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3); do \
+	    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        echo "Making $(VENV) with $$("$$python" --version)"; \
+	        exec "$$python" -m venv --clear $(VENV); \
+	    fi; \
+	done; \
+	echo "giftune needs Python 3.11 or newer; none was found. Install one, or say: make PYTHON=/path/to/python" >&2; \
+	exit 1
