@@ -1,0 +1,122 @@
+"""Make the embedded models anew: `python -m giftune.emojiworld.pretrain --work zoo`.
+
+Stages run in order and go on from their checkpoints; each writes its part of `giftune/emojiworld/assets`.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from diffusers import AutoencoderKL, StableDiffusionPipeline
+from safetensors.torch import save_file
+from torch.utils.data import DataLoader
+
+import giftune.emojiworld
+from giftune.emojiworld.captions import words
+from giftune.emojiworld.held_out import is_held_out
+from giftune.emojiworld.oracle import load_oracle
+from giftune.emojiworld.pretrain.autoencoder import AutoencoderTraining, Pictures
+from giftune.emojiworld.pretrain.evaluate import (
+    contact_sheet,
+    generate,
+    oracle_accuracy,
+    reconstruction_psnr,
+    sample_wishes,
+    wish_accuracy,
+)
+from giftune.emojiworld.pretrain.export import export_pipeline
+from giftune.emojiworld.pretrain.fit import fit
+from giftune.emojiworld.pretrain.latents import encode_scenes
+from giftune.emojiworld.pretrain.oracle import LabelledPictures, OracleTraining
+from giftune.emojiworld.pretrain.scenes import Scenes, load_scenes
+from giftune.emojiworld.pretrain.sprites import render_sprites
+from giftune.emojiworld.pretrain.text_to_image import CaptionedLatents, TextToImageTraining
+from giftune.emojiworld.pretrain.tokenizer import build_tokenizer
+
+ASSETS = Path(giftune.emojiworld.__path__[0]) / "assets"
+PIPELINE = ASSETS / "text_to_image"
+TRAINING_SEED, TEST_SEED = 1000, 900_000  # of rendered scenes
+
+
+def train_autoencoder(arguments: argparse.Namespace, scenes: Scenes) -> None:
+    training = AutoencoderTraining(arguments.autoencoder_steps)
+    data = DataLoader(Pictures(scenes), batch_size=48, shuffle=True, drop_last=True)
+    fit(training, data, arguments.autoencoder_steps, arguments.work / "autoencoder")
+    training.model.save_pretrained(arguments.work / "autoencoder" / "vae")
+
+
+def train_oracle(arguments: argparse.Namespace, scenes: Scenes) -> None:
+    training = OracleTraining(arguments.oracle_steps)
+    data = DataLoader(LabelledPictures(scenes), batch_size=64, shuffle=True, drop_last=True)
+    fit(training, data, arguments.oracle_steps, arguments.work / "oracle")
+    half = {k: v.half() if v.is_floating_point() else v for k, v in training.model.state_dict().items()}
+    save_file(half, ASSETS / "oracle.safetensors")
+
+
+def train_text_to_image(arguments: argparse.Namespace, scenes: Scenes) -> None:
+    vae = AutoencoderKL.from_pretrained(arguments.work / "autoencoder" / "vae")
+    latents, scale = encode_scenes(vae, scenes, arguments.work / "latents.safetensors")
+    seen = [
+        i
+        for i, label in enumerate(scenes.labels)
+        if not is_held_out(label["subject"], label["background"], label["style"])
+    ]
+    tokenizer = build_tokenizer(words(), arguments.work / "tokenizer")
+    training = TextToImageTraining(tokenizer, arguments.text_to_image_steps)
+    data = CaptionedLatents(latents[seen], [scenes.labels[i] for i in seen], tokenizer)
+    loader = DataLoader(data, batch_size=arguments.batch_size, shuffle=True, drop_last=True)
+    fit(training, loader, arguments.text_to_image_steps, arguments.work / "text_to_image")
+    export_pipeline(vae, scale, training, tokenizer, PIPELINE)
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    """Print every figure as JSON and draw the sample sheets."""
+    test = load_scenes(1000, TEST_SEED, 64, arguments.work)
+    pipeline = StableDiffusionPipeline.from_pretrained(PIPELINE, torch_dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    oracle = load_oracle()
+    figures: dict[str, object] = {
+        "autoencoder_psnr_db": reconstruction_psnr(pipeline.vae, test),
+        "oracle_on_renders": oracle_accuracy(oracle, test),
+    }
+    rng = np.random.default_rng(arguments.seed)
+    for name in ("seen", "held_out"):
+        wishes = sample_wishes(arguments.samples, name == "held_out", rng)
+        pictures = generate(pipeline, wishes, arguments.sampling_steps, arguments.guidance, arguments.seed)
+        figures[f"text_to_image_{name}"] = wish_accuracy(oracle, pictures, wishes)
+        contact_sheet(pictures[:96], arguments.work / f"samples_{name}.png")
+    print(json.dumps(figures, indent=2))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=Path("zoo"), help="checkpoints, rendered scenes, sheets")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--font", type=Path, help="render the sprite atlas from this emoji font first")
+    parser.add_argument("--scenes", type=int, default=24_000)
+    parser.add_argument("--autoencoder-steps", type=int, default=5000)
+    parser.add_argument("--oracle-steps", type=int, default=2500)
+    parser.add_argument("--text-to-image-steps", type=int, default=10_000)
+    parser.add_argument("--batch-size", type=int, default=24, help="of the text-to-image training")
+    parser.add_argument("--samples", type=int, default=500, help="generated for each figure")
+    parser.add_argument("--sampling-steps", type=int, default=30)
+    parser.add_argument("--guidance", type=float, default=4.0)
+    parser.add_argument("--stage", choices=("autoencoder", "oracle", "text_to_image", "evaluate"))
+    arguments = parser.parse_args()
+    if arguments.font:
+        render_sprites(arguments.font, ASSETS / "sprites.png")
+    scenes = load_scenes(arguments.scenes, TRAINING_SEED, 64, arguments.work)
+    stages = {"autoencoder": train_autoencoder, "oracle": train_oracle, "text_to_image": train_text_to_image}
+    for name, train in stages.items():
+        if arguments.stage in (None, name):
+            pl.seed_everything(arguments.seed)
+            train(arguments, scenes)
+    if arguments.stage in (None, "evaluate"):
+        evaluate(arguments)
+
+
+if __name__ == "__main__":
+    main()

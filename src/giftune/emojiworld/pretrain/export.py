@@ -1,0 +1,28 @@
+"""Write the trained parts as an ordinary `StableDiffusionPipeline` folder, in half precision."""
+
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, StableDiffusionPipeline
+from transformers import CLIPTokenizer
+
+from giftune.emojiworld.pretrain.text_to_image import TextAndUNet, TextToImageTraining
+
+
+def export_pipeline(
+    vae: AutoencoderKL, scale: float, training: TextToImageTraining, tokenizer: CLIPTokenizer, folder: Path
+) -> None:
+    """`training` gives its averaged weights; `scale` becomes the autoencoder's scaling factor."""
+    vae.register_to_config(scaling_factor=scale)
+    average: TextAndUNet = training.average.module  # type: ignore[assignment]
+    pipeline = StableDiffusionPipeline(
+        vae=vae,
+        text_encoder=average.text_encoder,
+        tokenizer=tokenizer,
+        unet=average.unet,
+        scheduler=training.scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.to(torch.float16).save_pretrained(folder, safe_serialization=True)

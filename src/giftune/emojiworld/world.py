@@ -1,0 +1,89 @@
+"""Captioned clips of EmojiWorld with their ground truth."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from giftune.clip import Clip
+from giftune.emojiworld.backgrounds import BACKGROUNDS
+from giftune.emojiworld.captions import caption
+from giftune.emojiworld.motions import MOTIONS, Pose
+from giftune.emojiworld.scene import Rendering, Scene, render, sample_scene
+from giftune.emojiworld.sprites import SUBJECTS
+from giftune.emojiworld.styles import STYLES
+from giftune.errors import InputError
+
+
+class WorldClip(NamedTuple):
+    """A clip and what is true of it; axes f frames, h w pixels."""
+
+    clip: Clip
+    caption: str
+    scene: Scene
+    depth: Float[Tensor, "f h w"]  # inverse depth, 1 nearest, 0 sky
+    mask: Float[Tensor, "f h w"]  # the subject's coverage
+    flow: Float[Tensor, "pairs 2 h w"]  # (x, y) in pixels: where each pixel of frame i is in frame i + 1
+    centres: Float[Tensor, "f 2"]  # (x, y) of the subject in pixels
+
+
+def make_clip(
+    subject: str = "rabbit",
+    background: str = "grass",
+    style: str = "plain",
+    motion: str = "jump",
+    num_frames: int = 8,
+    seed: int = 0,
+    size: int = 64,
+    duration_ms: int = 120,
+) -> WorldClip:
+    """One random scene of what is asked, moving once through its motion.
+
+    Raises: InputError for an unknown subject, background, style or motion.
+    """
+    for argument, name, known in (
+        ("subject", subject, SUBJECTS),
+        ("background", background, BACKGROUNDS),
+        ("style", style, STYLES),
+        ("motion", motion, MOTIONS),
+    ):
+        if name not in known:
+            raise InputError(f"{argument} {name!r} is not in EmojiWorld; choose one of {', '.join(known)}")
+    if num_frames < 2:
+        raise InputError(f"num_frames is {num_frames}; a clip needs at least 2")
+    scene = sample_scene(np.random.default_rng(seed), subject, background, style, motion)
+    poses = [scene.pose(i / (num_frames - 1)) for i in range(num_frames)]
+    renderings = [render(scene, pose, size) for pose in poses]
+    words = caption(subject, background, style, motion)
+    clip = Clip(
+        frames=torch.from_numpy(np.stack([r.picture for r in renderings])).movedim(-1, 1) * 2 - 1,
+        durations_ms=(duration_ms,) * num_frames,
+        name=f"{subject}-{motion}-{background}-{style}".replace(" ", "-"),
+    )
+    flow = [_flow(scene, a, b, r) for a, b, r in zip(poses[:-1], poses[1:], renderings[:-1], strict=True)]
+    return WorldClip(
+        clip=clip,
+        caption=words,
+        scene=scene,
+        depth=torch.from_numpy(np.stack([r.depth for r in renderings])),
+        mask=torch.from_numpy(np.stack([r.mask for r in renderings])),
+        flow=torch.from_numpy(np.stack(flow)),
+        centres=torch.tensor([scene.centre(pose) for pose in poses]) * size,
+    )
+
+
+def _flow(scene: Scene, before: Pose, after: Pose, rendering: Rendering) -> Float[np.ndarray, "2 h w"]:
+    """The subject moves as a similarity about its centre; everything else stands still."""
+    size = rendering.mask.shape[0]
+    grid = np.arange(size) + 0.5
+    here = np.stack(np.broadcast_arrays(grid[None, :], grid[:, None]))
+    centre = np.array(scene.centre(before))[:, None, None] * size
+    goal = np.array(scene.centre(after))[:, None, None] * size
+    turn = np.deg2rad(after.angle - before.angle)
+    scale = after.scale / before.scale
+    # image rows point down, so a counter-clockwise turn by `turn` reads as below
+    matrix = scale * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    there = np.einsum("ij,jhw->ihw", matrix, here - centre) + goal
+    return ((there - here) * (rendering.mask > 0.5)).astype(np.float32)
