@@ -1,0 +1,37 @@
+"""Which tensors are tuned."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from giftune.errors import InputError
+
+# Tune-A-Video's choice (Wu et al. 2023, section 4.2).
+SUFFIXES = ("attn1.to_q", "attn2.to_q", "temporal")
+
+
+def select_trainable(module: nn.Module, suffixes: Sequence[str] = SUFFIXES) -> list[str]:
+    """Freeze everything but the modules whose dotted name ends with a suffix; return the trainable names.
+
+    Normalisation inside a chosen module stays frozen, as in Tune-A-Video: the projections behind it can
+    absorb its scale. Raises `InputError` for a suffix without any match.
+    """
+    module.requires_grad_(False)
+    for suffix in suffixes:
+        chosen = [m for name, m in module.named_modules() if name and f".{name}".endswith(f".{suffix}")]
+        parameters = [p for m in chosen for p in _without_inner_norms(m)]
+        if not parameters:
+            raise InputError(f"suffixes contains {suffix!r}, but no module with parameters ends so")
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+    return [name for name, parameter in module.named_parameters() if parameter.requires_grad]
+
+
+def count(module: nn.Module) -> int:
+    """The number of trainable values."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
+def _without_inner_norms(module: nn.Module) -> list[nn.Parameter]:
+    kept = [m for m in module.modules() if m is module or not isinstance(m, nn.LayerNorm | nn.GroupNorm)]
+    return [parameter for m in kept for parameter in m.parameters(recurse=False)]

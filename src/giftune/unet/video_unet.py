@@ -1,0 +1,70 @@
+"""The image U-Net seen as a video network: frames are folded into its batch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel
+from einops import rearrange, repeat
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from giftune.unet.norm import PooledGroupNorm
+from giftune.unet.temporal import TemporalAttention
+
+
+class VideoUNet(nn.Module):
+    """Wraps an inflated `UNet2DConditionModel`, which stays reachable, with its own keys, as `unet`."""
+
+    def __init__(self, unet: UNet2DConditionModel) -> None:
+        super().__init__()
+        self.unet = unet
+        self._pooled_norms = [module for module in unet.modules() if isinstance(module, PooledGroupNorm)]
+
+    def forward(
+        self,
+        latents: Float[Tensor, "b c f h w"],
+        t: Int[Tensor, "b"] | Int[Tensor, ""] | int,
+        text: Float[Tensor, "b n d"],
+        down_residuals: Sequence[Float[Tensor, "bf _ _ _"]] | None = None,
+        mid_residual: Float[Tensor, "bf _ _ _"] | None = None,
+    ) -> Float[Tensor, "b c f h w"]:
+        """The network's prediction for each frame.
+
+        Residuals come folded as well: those of a ControlNet with `mid_residual`, of a T2I-Adapter without.
+        """
+        num_clips, _, num_frames, _, _ = latents.shape
+        for norm in self._pooled_norms:
+            norm.num_frames = num_frames
+        timesteps = torch.as_tensor(t, device=latents.device).expand(num_clips)
+        output = self.unet(
+            rearrange(latents, "b c f h w -> (b f) c h w"),
+            repeat(timesteps, "b -> (b f)", f=num_frames),
+            encoder_hidden_states=text,
+            cross_attention_kwargs={"num_frames": num_frames},
+            **_control(down_residuals, mid_residual),
+            return_dict=False,
+        )[0]
+        return rearrange(output, "(b f) c h w -> b c f h w", f=num_frames)
+
+    @property
+    def architecture(self) -> dict[str, str | bool]:
+        """What `inflate` made of the image model, as metadata for tuned weights."""
+        pattern = next(iter(self.unet.attn_processors.values())).pattern
+        return {
+            "pattern": getattr(pattern, "__name__", repr(pattern)),
+            "temporal": any(isinstance(module, TemporalAttention) for module in self.unet.modules()),
+            "norm": "pooled" if self._pooled_norms else "per_frame",
+        }
+
+    def enable_gradient_checkpointing(self) -> None:
+        """Trade time for memory; diffusers' checkpoints are non-reentrant, so no gradient is lost."""
+        self.unet.enable_gradient_checkpointing()
+
+
+def _control(down: Sequence[Tensor] | None, mid: Tensor | None) -> dict[str, Any]:
+    if down is None:
+        return {}
+    if mid is None:
+        return {"down_intrablock_additional_residuals": list(down)}  # diffusers empties the list it is given
+    return {"down_block_additional_residuals": tuple(down), "mid_block_additional_residual": mid}

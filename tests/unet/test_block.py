@@ -1,0 +1,39 @@
+import pytest
+import torch
+from diffusers.models.attention import BasicTransformerBlock
+
+from giftune.attention.patterns import sparse_causal
+from giftune.attention.processor import CrossFrameAttnProcessor
+from giftune.errors import InputError
+from giftune.unet.block import SpatioTemporalBlock
+from giftune.unet.temporal import TemporalAttention
+
+
+@pytest.fixture
+def block(awaken) -> BasicTransformerBlock:
+    torch.manual_seed(0)
+    block = BasicTransformerBlock(8, num_attention_heads=2, attention_head_dim=4, cross_attention_dim=12)
+    for attn in (block.attn1, block.attn2):
+        attn.set_processor(CrossFrameAttnProcessor(sparse_causal))
+    block.temporal = TemporalAttention(8, num_heads=2, head_dim=4)
+    awaken(block)
+    return block
+
+
+@torch.no_grad()
+def test_time_comes_after_everything_the_image_block_does(block, rng):
+    hidden, text = torch.randn(5, 6, 8, generator=rng), torch.randn(5, 7, 12, generator=rng)
+    kwargs = {"encoder_hidden_states": text, "cross_attention_kwargs": {"num_frames": 5}}
+    expected = block.temporal(block(hidden, **kwargs), 5)
+    block.__class__ = SpatioTemporalBlock
+    torch.testing.assert_close(block(hidden, **kwargs), expected)
+    # Checkpointing passes the arguments by position.
+    by_position = block(hidden, None, text, None, None, {"num_frames": 5}, None)
+    torch.testing.assert_close(by_position, expected)
+
+
+@pytest.mark.parametrize("kwargs", [None, {}])
+def test_missing_frame_count_is_refused(block, kwargs):
+    block.__class__ = SpatioTemporalBlock
+    with pytest.raises(InputError, match="VideoUNet"):
+        block(torch.zeros(5, 6, 8), cross_attention_kwargs=kwargs)
