@@ -46,6 +46,11 @@ class Oracle(nn.Module):
     def forward(
         self, frames: Float[Tensor, "b 3 h w"]
     ) -> tuple[dict[str, Float[Tensor, "b k"]], Float[Tensor, "b 2"]]:
+        pooled, centres = self.features(frames)
+        return {name: head(pooled) for name, head in self.heads.items()}, centres
+
+    def features(self, frames: Float[Tensor, "b 3 h w"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b 2"]]:
+        """What the heads read, and the subject's centre."""
         features = self.coarse(self.fine(frames))
         where = self.attention(features).flatten(2).softmax(dim=-1)  # b 1 (h w)
         h, w = features.shape[-2:]
@@ -55,7 +60,7 @@ class Oracle(nn.Module):
         centres = torch.einsum("bqn,cn->bc", where, grid)
         subject = torch.einsum("bqn,bcn->bc", where, features.flatten(2))
         pooled = torch.cat([subject, features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
-        return {name: head(pooled) for name, head in self.heads.items()}, centres
+        return pooled, centres
 
     @torch.no_grad()
     def judge(self, frames: Float[Tensor, "b 3 h w"]) -> Verdict:
