@@ -39,13 +39,20 @@ from giftune.emojiworld.pretrain.tokenizer import build_tokenizer
 ASSETS = Path(giftune.emojiworld.__path__[0]) / "assets"
 PIPELINE = ASSETS / "text_to_image"
 TRAINING_SEED, TEST_SEED = 1000, 900_000  # of rendered scenes
+TEST_SCENES = 1000
 
 
 def train_autoencoder(arguments: argparse.Namespace, scenes: Scenes) -> None:
-    training = AutoencoderTraining(arguments.autoencoder_steps)
+    """Both halves, then the decoder alone on whole pictures."""
     data = DataLoader(Pictures(scenes), batch_size=48, shuffle=True, drop_last=True)
-    fit(training, data, arguments.autoencoder_steps, arguments.work / "autoencoder")
-    training.model.save_pretrained(arguments.work / "autoencoder" / "vae")
+    joint = AutoencoderTraining(arguments.autoencoder_steps)
+    fit(joint, data, arguments.autoencoder_steps, arguments.work / "autoencoder")
+    alone = AutoencoderTraining(
+        arguments.decoder_steps, learning_rate=1e-3, crop_share=0.0, decoder_only=True
+    )
+    alone.model.load_state_dict(joint.model.state_dict())
+    fit(alone, data, arguments.decoder_steps, arguments.work / "decoder")
+    alone.model.save_pretrained(arguments.work / "vae")
 
 
 def train_oracle(arguments: argparse.Namespace, scenes: Scenes) -> None:
@@ -57,7 +64,7 @@ def train_oracle(arguments: argparse.Namespace, scenes: Scenes) -> None:
 
 
 def train_text_to_image(arguments: argparse.Namespace, scenes: Scenes) -> None:
-    vae = AutoencoderKL.from_pretrained(arguments.work / "autoencoder" / "vae")
+    vae = AutoencoderKL.from_pretrained(arguments.work / "vae")
     latents, scale = encode_scenes(vae, scenes, arguments.work / "latents.safetensors")
     seen = [
         i
@@ -74,7 +81,7 @@ def train_text_to_image(arguments: argparse.Namespace, scenes: Scenes) -> None:
 
 def evaluate(arguments: argparse.Namespace) -> None:
     """Print every figure as JSON and draw the sample sheets."""
-    test = load_scenes(1000, TEST_SEED, 64, arguments.work)
+    test = load_scenes(TEST_SCENES, TEST_SEED, 64, arguments.work)
     pipeline = StableDiffusionPipeline.from_pretrained(PIPELINE, torch_dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     oracle = load_oracle()
@@ -97,10 +104,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--font", type=Path, help="render the sprite atlas from this emoji font first")
     parser.add_argument("--scenes", type=int, default=24_000)
-    parser.add_argument("--autoencoder-steps", type=int, default=5000)
+    parser.add_argument("--autoencoder-steps", type=int, default=3000)
+    parser.add_argument("--decoder-steps", type=int, default=2000)
     parser.add_argument("--oracle-steps", type=int, default=2500)
-    parser.add_argument("--text-to-image-steps", type=int, default=10_000)
-    parser.add_argument("--batch-size", type=int, default=24, help="of the text-to-image training")
+    parser.add_argument("--text-to-image-steps", type=int, default=9000)
+    parser.add_argument("--batch-size", type=int, default=20, help="of the text-to-image training")
     parser.add_argument("--samples", type=int, default=500, help="generated for each figure")
     parser.add_argument("--sampling-steps", type=int, default=30)
     parser.add_argument("--guidance", type=float, default=4.0)

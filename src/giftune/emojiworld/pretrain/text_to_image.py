@@ -1,5 +1,7 @@
 """Train the embedded text-to-image model: a small U-Net and CLIP text encoder, jointly, on latents."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytorch_lightning as pl
 import torch
@@ -18,7 +20,7 @@ from giftune.emojiworld.pretrain.tokenizer import MAX_LENGTH
 
 TEXT_WIDTH = 128
 CAPTION_DROPOUT = 0.1  # of the captions become empty, for classifier-free guidance
-MIN_SNR_GAMMA = 5.0  # Hang et al. 2023, "Efficient Diffusion Training via Min-SNR Weighting Strategy"
+SNR_CAP = 5.0  # where there is hardly any noise, a velocity teaches little about the picture
 # With so few tokens the plain product is 20 % of a step faster than flash attention's backward pass on a CPU.
 ATTENTION = SDPBackend.MATH
 
@@ -77,7 +79,11 @@ class TextAndUNet(torch.nn.Module):
 
 
 class TextToImageTraining(pl.LightningModule):
-    """Velocity prediction with min-SNR weights: w(t) = min(SNR, gamma) / (SNR + 1)."""
+    """Velocity prediction, weighted by w(t) = min(1, cap / SNR).
+
+    Min-SNR weights (Hang et al. 2023) fade at high noise, where the caption decides what is drawn: with them
+    the subject was still ignored after 1,200 steps.
+    """
 
     alpha_bar: Tensor
 
@@ -90,9 +96,7 @@ class TextToImageTraining(pl.LightningModule):
         self.register_buffer("alpha_bar", self.scheduler.alphas_cumprod.clone(), persistent=False)
         self.max_steps, self.learning_rate = max_steps, learning_rate
 
-    def training_step(
-        self, batch: tuple[Float[Tensor, "b c h w"], Int[Tensor, "b n"]], batch_idx: int
-    ) -> Float[Tensor, ""]:
+    def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> Float[Tensor, ""]:
         latents, tokens = batch
         noise = torch.randn_like(latents)
         t = torch.randint(self.scheduler.config.num_train_timesteps, (len(latents),), device=self.device)
@@ -103,7 +107,7 @@ class TextToImageTraining(pl.LightningModule):
             output = self.model.unet(noisy, t, text).sample.float()
         snr = self.alpha_bar[t] / (1 - self.alpha_bar[t])
         error = (output - target).square().mean(dim=(1, 2, 3))
-        loss = (snr.clamp(max=MIN_SNR_GAMMA) / (snr + 1) * error).mean()
+        loss = ((SNR_CAP / snr).clamp(max=1) * error).mean()
         self.log_dict({"loss": loss, "velocity_error": error.mean()}, prog_bar=True)
         return loss
 

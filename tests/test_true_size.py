@@ -62,3 +62,48 @@ def test_it_loads_as_a_folder_and_as_a_file(folder: Path) -> None:
         assert found["gigabytes"] < 2.2 * 2 * (UNET + VAE + TEXT) / 2**30  # the file and the weights, no more
     assert results[0]["noise"] == pytest.approx(results[1]["noise"], rel=0.05, abs=0.01)
     assert max(map(abs, results[0]["noise"])) > 1e-3
+
+
+TUNE = """
+import json, sys, torch
+from functools import partial
+from pathlib import Path
+from giftune.backbone.stable_diffusion import load_backbone
+from giftune.clip import Clip
+from giftune.losses.combination import WeightedSum
+from giftune.losses.reconstruction import Reconstruction
+from giftune.methods.giftune import GifTune
+from giftune.training.tuner import Tuner
+folder, out = map(Path, sys.argv[1:])
+method = GifTune(load_backbone(folder, device="cpu", dtype="float32"), gradient_checkpointing=True)
+clip = Clip(torch.rand(4, 3, 256, 256, generator=torch.Generator().manual_seed(0)) * 2 - 1, (100,) * 4)
+before = {n: p.detach().clone() for n, p in method.network.named_parameters() if p.requires_grad}
+batch, loss = method.prepare(clip, "a cat runs"), WeightedSum({"r": (Reconstruction(), 1.0)})
+make_optimizer = partial(torch.optim.AdamW, lr=1e-3, weight_decay=0)
+Tuner(max_steps=1).fit(method, batch, loss, make_optimizer, out, seed=0)
+tuned = {n: p for n, p in method.network.named_parameters() if p.requires_grad}
+moved = [not torch.equal(before[n], p) for n, p in tuned.items()]
+method.save(out / "weights.safetensors")
+kept = {n: p.detach().clone() for n, p in tuned.items()}
+with torch.no_grad():
+    for p in tuned.values():
+        p.zero_()
+method.load(out / "weights.safetensors")
+print(json.dumps({
+    "values": sum(p.numel() for p in tuned.values()), "tensors": len(tuned), "moved": sum(moved),
+    "bytes": (out / "weights.safetensors").stat().st_size,
+    "back": all(torch.equal(kept[n], p) for n, p in tuned.items()),
+}))
+"""
+
+
+def test_it_tunes_one_step_and_the_weights_load_back(folder: Path, tmp_path: Path) -> None:
+    result = subprocess.run([sys.executable, "-c", TUNE, folder, tmp_path], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout.splitlines()[-1])
+    assert (found["values"], found["tensors"]) == (74_354_880, 112)
+    # behind a projection that starts at zero, the temporal queries, keys and values get no gradient yet
+    assert found["moved"] == 112 - 3 * 16
+    assert found["bytes"] == pytest.approx(4 * found["values"], rel=0.001)  # 298 MB
+    assert found["back"]
+    (tmp_path / "weights.safetensors").unlink()

@@ -1,0 +1,189 @@
+"""Measure the main job on EmojiWorld: are the edits what was asked, and do they move as the source does?
+
+    python benchmarks/main_job.py --out docs/results/main_job
+
+8 clips x 3 edits (another subject, another background, another style) with the default settings, and three
+arms that lack one thing each. Writes OUT.json (every edit) and OUT.md (means with 95 % intervals over clips).
+"""
+
+import argparse
+import json
+import platform
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.stats import t as student
+
+from giftune.attention.patterns import per_frame, sparse_causal
+from giftune.backbone.stable_diffusion import load_backbone
+from giftune.emojiworld.captions import caption
+from giftune.emojiworld.oracle import Oracle, load_oracle
+from giftune.emojiworld.world import WorldClip, make_clip
+from giftune.losses.combination import WeightedSum
+from giftune.losses.reconstruction import Reconstruction
+from giftune.losses.temporal import TemporalConsistency
+from giftune.methods.giftune import GifTune
+from giftune.training.tuner import Tuner
+
+# subject, background, motion -> the other subject, background and style; no held-out pair among them
+CLIPS = [
+    ("rabbit", "grass", "jump", "panda", "beach", "pixel art"),
+    ("fox", "desert", "run", "pig", "city", "sketch"),
+    ("penguin", "snow", "dance", "robot", "ocean", "sunset"),
+    ("car", "city", "run", "dog", "snow", "pixel art"),
+    ("bear", "forest", "jump", "lion", "desert", "sketch"),
+    ("frog", "ocean", "fly", "unicorn", "moon", "pixel art"),
+    ("chick", "beach", "approach", "turtle", "grass", "sunset"),
+    ("octopus", "moon", "fly", "koala", "forest", "sketch"),
+]
+
+
+class Arm(NamedTuple):
+    pattern: Callable = sparse_causal
+    inverted: bool = True
+    steps_share: float = 1.0
+
+
+ARMS = {
+    "default": Arm(),
+    "no inversion": Arm(inverted=False),
+    "no ST-attention": Arm(pattern=per_frame),
+    "no tuning": Arm(steps_share=0.0),
+}
+
+
+class Setting(NamedTuple):
+    steps: int
+    learning_rate: float
+    temporal_weight: float
+    guidance: float
+    seed: int
+
+
+def tuned(setting: Setting, arm: Arm, world: WorldClip) -> GifTune:
+    method = GifTune(
+        load_backbone("emojiworld"), pattern=arm.pattern, guidance=setting.guidance, batch_size=3
+    )
+    parts = {
+        "reconstruction": (Reconstruction(), 1.0),
+        "temporal": (TemporalConsistency(), setting.temporal_weight),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        Tuner(round(setting.steps * arm.steps_share), checkpoint_every=10_000).fit(
+            method,
+            method.prepare(world.clip, world.caption),
+            WeightedSum(parts),
+            partial(torch.optim.AdamW, lr=setting.learning_rate),
+            Path(folder),
+            setting.seed,
+        )
+    return method
+
+
+def score(oracle: Oracle, world: WorldClip, frames: torch.Tensor, asked: dict[str, str]) -> dict[str, float]:
+    """Share of frames that show what was asked, the distance to the source's track, and consistency."""
+    verdict = oracle.judge(frames)
+    features = torch.nn.functional.normalize(oracle.features(frames)[0], dim=1)
+    cosine = (features @ features.T)[~torch.eye(len(frames), dtype=torch.bool)]
+    distance = (verdict.centres * frames.shape[-1] - world.centres).norm(dim=1)
+    found = {name: np.mean([x == wish for x in getattr(verdict, name)]) for name, wish in asked.items()}
+    return {
+        "trajectory_error_px": float(distance.mean()),
+        "consistency": float(cosine.mean()),
+        **{f"finds_{name}": float(share) for name, share in found.items()},
+    }
+
+
+def measure(setting: Setting, oracle: Oracle, index: int) -> list[dict]:
+    subject, background, motion, other_subject, other_background, other_style = CLIPS[index]
+    world = make_clip(subject, background, "plain", motion, num_frames=8, seed=100 + index)
+    asked = {
+        "subject": {"subject": other_subject, "background": background, "style": "plain"},
+        "background": {"subject": subject, "background": other_background, "style": "plain"},
+        "style": {"subject": subject, "background": background, "style": other_style},
+    }
+    prompts = [caption(**wish, motion=motion) for wish in asked.values()]
+    rows, methods = [], {}
+    for name, arm in ARMS.items():
+        started = time.perf_counter()
+        key = (arm.pattern, arm.steps_share)
+        method = methods[key] if key in methods else methods.setdefault(key, tuned(setting, arm, world))
+        method.inversion_steps = 50 if arm.inverted else None
+        edits = list(method.edit(world.clip, prompts, torch.Generator().manual_seed(setting.seed)))
+        for (edited, wish), clip in zip(asked.items(), edits, strict=True):
+            scores = score(oracle, world, clip.frames, wish)
+            facts = {"arm": name, "clip": index, "edit": edited, "asked": scores[f"finds_{edited}"]}
+            rows.append(facts | scores)
+        print(f"clip {index}, {name}: {time.perf_counter() - started:.0f} s", flush=True)
+    return rows
+
+
+def interval(values: np.ndarray) -> str:
+    """Mean with a 95 % t interval; `values` are means over one clip each."""
+    half = student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
+    return f"{values.mean():.3f} ± {half:.3f}"
+
+
+def table(rows: list[dict]) -> str:
+    columns = (
+        "asked",
+        "trajectory_error_px",
+        "consistency",
+        "finds_subject",
+        "finds_background",
+        "finds_style",
+    )
+    lines = ["| arm | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for arm in dict.fromkeys(row["arm"] for row in rows):
+        cells = []
+        for column in columns:
+            of_clip: dict[int, list[float]] = {}
+            for row in rows:
+                if row["arm"] == arm:
+                    of_clip.setdefault(row["clip"], []).append(row[column])
+            cells.append(interval(np.array([np.mean(v) for v in of_clip.values()])))
+        lines.append(f"| {arm} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--clips", type=int, default=len(CLIPS))
+    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--learning-rate", type=float, default=1e-4)
+    parser.add_argument("--temporal-weight", type=float, default=0.1)
+    parser.add_argument("--guidance", type=float, default=5.0)
+    parser.add_argument("--seed", type=int, default=33)
+    arguments = parser.parse_args()
+    setting = Setting(
+        arguments.steps,
+        arguments.learning_rate,
+        arguments.temporal_weight,
+        arguments.guidance,
+        arguments.seed,
+    )
+    oracle = load_oracle()
+    rows = [row for index in range(arguments.clips) for row in measure(setting, oracle, index)]
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+    ).stdout.strip()
+    facts = {**setting._asdict(), "commit": commit, "machine": platform.processor() or platform.machine()}
+    facts |= {"cores": torch.get_num_threads(), "torch": torch.__version__}
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.with_suffix(".json").write_text(json.dumps({"facts": facts, "rows": rows}, indent=1))
+    arguments.out.with_suffix(".md").write_text(f"{table(rows)}\n\n{json.dumps(facts)}\n")
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from giftune.emojiworld.oracle import Oracle
+from giftune.emojiworld.pretrain import __main__ as program
+from giftune.emojiworld.pretrain import scenes
+
+
+@pytest.mark.slow
+def test_every_stage_runs_and_figures_come_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assets = tmp_path / "assets"
+    assets.mkdir()
+    monkeypatch.setattr(scenes, "CHUNK", 100)
+    monkeypatch.setattr(program, "ASSETS", assets)
+    monkeypatch.setattr(program, "PIPELINE", assets / "text_to_image")
+    monkeypatch.setattr(program, "TEST_SCENES", 100)
+    monkeypatch.setattr(program, "load_oracle", Oracle)
+    steps = [
+        f"--{name}-steps=2" for name in ("autoencoder", "decoder", "oracle", "text-to-image", "sampling")
+    ]
+    monkeypatch.setattr(
+        sys, "argv", ["pretrain", "--work", str(tmp_path / "zoo"), "--scenes=200", "--samples=16", *steps]
+    )
+    program.main()
+    printed = capsys.readouterr().out
+    figures = json.loads(printed[printed.index("{") :])
+    assert set(figures) == {
+        "autoencoder_psnr_db", "oracle_on_renders", "text_to_image_seen", "text_to_image_held_out",
+    }  # fmt: skip
+    assert 0 <= figures["text_to_image_seen"]["subject"] <= 1
+    assert (assets / "text_to_image" / "model_index.json").exists() and (
+        assets / "oracle.safetensors"
+    ).exists()
