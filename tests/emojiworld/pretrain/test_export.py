@@ -6,15 +6,16 @@ from diffusers import StableDiffusionPipeline
 from giftune.emojiworld.captions import words
 from giftune.emojiworld.pretrain.autoencoder import build_autoencoder
 from giftune.emojiworld.pretrain.export import export_pipeline
+from giftune.emojiworld.pretrain.text_encoder import build_text_encoder
 from giftune.emojiworld.pretrain.text_to_image import TextToImageTraining
 from giftune.emojiworld.pretrain.tokenizer import build_tokenizer
 
 
 def test_export_is_an_ordinary_pipeline_folder_with_the_averaged_weights(tmp_path: Path) -> None:
     tokenizer = build_tokenizer(words(), tmp_path / "tokenizer")
-    training = TextToImageTraining(tokenizer, max_steps=10)
+    training = TextToImageTraining(build_text_encoder(tokenizer), max_steps=10)
     with torch.no_grad():
-        training.average.module.unet.conv_in.bias.fill_(0.25)
+        training.average.module.conv_in.bias.fill_(0.25)
     export_pipeline(build_autoencoder(), 0.5, training, tokenizer, tmp_path / "out")
     pipeline = StableDiffusionPipeline.from_pretrained(tmp_path / "out", torch_dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)

@@ -20,9 +20,8 @@ def test_every_stage_runs_and_figures_come_out(
     monkeypatch.setattr(program, "PIPELINE", assets / "text_to_image")
     monkeypatch.setattr(program, "TEST_SCENES", 100)
     monkeypatch.setattr(program, "load_oracle", Oracle)
-    steps = [
-        f"--{name}-steps=2" for name in ("autoencoder", "decoder", "oracle", "text-to-image", "sampling")
-    ]
+    stages = ("autoencoder", "decoder", "oracle", "text-encoder", "text-to-image", "sampling")
+    steps = [f"--{name}-steps=2" for name in stages]
     monkeypatch.setattr(
         sys, "argv", ["pretrain", "--work", str(tmp_path / "zoo"), "--scenes=200", "--samples=16", *steps]
     )

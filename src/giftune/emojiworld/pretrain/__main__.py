@@ -13,6 +13,7 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
 from safetensors.torch import save_file
 from torch.utils.data import DataLoader
+from transformers import CLIPTextModel, CLIPTokenizer
 
 import giftune.emojiworld
 from giftune.emojiworld.captions import words
@@ -33,6 +34,7 @@ from giftune.emojiworld.pretrain.latents import encode_scenes
 from giftune.emojiworld.pretrain.oracle import LabelledPictures, OracleTraining
 from giftune.emojiworld.pretrain.scenes import Scenes, load_scenes
 from giftune.emojiworld.pretrain.sprites import render_sprites
+from giftune.emojiworld.pretrain.text_encoder import Captions, TextEncoderTraining
 from giftune.emojiworld.pretrain.text_to_image import CaptionedLatents, TextToImageTraining
 from giftune.emojiworld.pretrain.tokenizer import build_tokenizer
 
@@ -63,6 +65,15 @@ def train_oracle(arguments: argparse.Namespace, scenes: Scenes) -> None:
     save_file(half, ASSETS / "oracle.safetensors")
 
 
+def train_text_encoder(arguments: argparse.Namespace, scenes: Scenes) -> None:
+    del scenes  # captions alone
+    tokenizer = build_tokenizer(words(), arguments.work / "tokenizer")
+    training = TextEncoderTraining(tokenizer, arguments.text_encoder_steps)
+    data = DataLoader(Captions(tokenizer, 64 * arguments.text_encoder_steps), batch_size=64)
+    fit(training, data, arguments.text_encoder_steps, arguments.work / "text")
+    training.model.save_pretrained(arguments.work / "text_encoder")
+
+
 def train_text_to_image(arguments: argparse.Namespace, scenes: Scenes) -> None:
     vae = AutoencoderKL.from_pretrained(arguments.work / "vae")
     latents, scale = encode_scenes(vae, scenes, arguments.work / "latents.safetensors")
@@ -71,8 +82,9 @@ def train_text_to_image(arguments: argparse.Namespace, scenes: Scenes) -> None:
         for i, label in enumerate(scenes.labels)
         if not is_held_out(label["subject"], label["background"], label["style"])
     ]
-    tokenizer = build_tokenizer(words(), arguments.work / "tokenizer")
-    training = TextToImageTraining(tokenizer, arguments.text_to_image_steps)
+    tokenizer = CLIPTokenizer.from_pretrained(arguments.work / "tokenizer")
+    text_encoder = CLIPTextModel.from_pretrained(arguments.work / "text_encoder")
+    training = TextToImageTraining(text_encoder, arguments.text_to_image_steps)
     data = CaptionedLatents(latents[seen], [scenes.labels[i] for i in seen], tokenizer)
     loader = DataLoader(data, batch_size=arguments.batch_size, shuffle=True, drop_last=True)
     fit(training, loader, arguments.text_to_image_steps, arguments.work / "text_to_image")
@@ -98,6 +110,14 @@ def evaluate(arguments: argparse.Namespace) -> None:
     print(json.dumps(figures, indent=2))
 
 
+STAGES = {
+    "autoencoder": train_autoencoder,
+    "oracle": train_oracle,
+    "text_encoder": train_text_encoder,
+    "text_to_image": train_text_to_image,
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("zoo"), help="checkpoints, rendered scenes, sheets")
@@ -107,18 +127,18 @@ def main() -> None:
     parser.add_argument("--autoencoder-steps", type=int, default=3000)
     parser.add_argument("--decoder-steps", type=int, default=2000)
     parser.add_argument("--oracle-steps", type=int, default=2500)
+    parser.add_argument("--text-encoder-steps", type=int, default=500)
     parser.add_argument("--text-to-image-steps", type=int, default=9000)
     parser.add_argument("--batch-size", type=int, default=20, help="of the text-to-image training")
     parser.add_argument("--samples", type=int, default=500, help="generated for each figure")
     parser.add_argument("--sampling-steps", type=int, default=30)
     parser.add_argument("--guidance", type=float, default=4.0)
-    parser.add_argument("--stage", choices=("autoencoder", "oracle", "text_to_image", "evaluate"))
+    parser.add_argument("--stage", choices=(*STAGES, "evaluate"))
     arguments = parser.parse_args()
     if arguments.font:
         render_sprites(arguments.font, ASSETS / "sprites.png")
     scenes = load_scenes(arguments.scenes, TRAINING_SEED, 64, arguments.work)
-    stages = {"autoencoder": train_autoencoder, "oracle": train_oracle, "text_to_image": train_text_to_image}
-    for name, train in stages.items():
+    for name, train in STAGES.items():
         if arguments.stage in (None, name):
             pl.seed_everything(arguments.seed)
             train(arguments, scenes)

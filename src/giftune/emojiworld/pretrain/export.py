@@ -6,7 +6,7 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
 from transformers import CLIPTokenizer
 
-from giftune.emojiworld.pretrain.text_to_image import TextAndUNet, TextToImageTraining
+from giftune.emojiworld.pretrain.text_to_image import TextToImageTraining
 
 
 def export_pipeline(
@@ -14,12 +14,11 @@ def export_pipeline(
 ) -> None:
     """`training` gives its averaged weights; `scale` becomes the autoencoder's scaling factor."""
     vae.register_to_config(scaling_factor=scale)
-    average: TextAndUNet = training.average.module  # type: ignore[assignment]
     pipeline = StableDiffusionPipeline(
         vae=vae,
-        text_encoder=average.text_encoder,
+        text_encoder=training.text_encoder,
         tokenizer=tokenizer,
-        unet=average.unet,
+        unet=training.average.module,
         scheduler=training.scheduler,
         safety_checker=None,
         feature_extractor=None,
