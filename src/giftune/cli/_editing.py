@@ -1,0 +1,66 @@
+"""More edits from a run folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from giftune.cli._progress import Bars
+from giftune.cli._prompts import read_prompts
+from giftune.cli._run import plain
+from giftune.cli._steps import build_method, draw, edit_settings, read_task, show, source_hash
+from giftune.cli.edits import Edits
+from giftune.cli.run_folder import RunFolder
+from giftune.errors import InputError
+
+
+def edit_run(composed: DictConfig) -> None:
+    given = plain(composed)
+    folder = RunFolder(Path(given["run"]))
+    owner = folder.identity()
+    if not folder.weights.exists():
+        raise InputError(
+            f"run {folder.path} is not tuned to the end: repeat its `giftune tune` command first."
+        )
+    prompts = read_prompts(given, "")
+    if not prompts:
+        raise InputError(
+            "prompts is empty: say prompts='[\"a dog is running\"]' or prompts_file=prompts.txt."
+        )
+    config = _updated(_read(folder), given)
+    edits = Edits(folder.edits, edit_settings(config))
+    task = read_task(config)
+    if source_hash(task) != owner["source clip"]:
+        raise InputError(
+            f"{config['data'].get('path', 'the clip')} is not the clip that {folder.path} was tuned on."
+        )
+    if edits.missing(prompts):
+        with Bars() as bars:
+            method = build_method(config, folder)
+            method.load(folder.weights)
+            draw(method, task, edits, prompts, bars)
+    show(folder, task, edits, prompts)
+
+
+def _read(folder: RunFolder) -> dict[str, Any]:
+    try:
+        config = plain(OmegaConf.load(folder.config))  # type: ignore[arg-type]
+        return {name: config[name] for name in ("seed", "backbone", "method", "data", "edit")}
+    except Exception as error:  # YAML has many ways to be wrong
+        raise InputError(f"{folder.config} cannot be read: {' '.join(str(error).split())}.") from error
+
+
+def _updated(config: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The run's configuration with what was given instead; inversion takes as many steps as sampling."""
+    new = {name: given[name] for name in ("num_steps", "guidance", "batch_size") if given[name] is not None}
+    if "num_steps" in new and config["method"].get("inversion_steps") is not None:
+        new["inversion_steps"] = new["num_steps"]
+    for name in new.keys() - config["method"].keys():
+        raise InputError(f"{name} is {new[name]!r}, but the method of this run has no such setting.")
+    config["method"] |= new
+    config["edit"] |= {"quality": given["quality"] or config["edit"]["quality"]}
+    config["seed"] = config["seed"] if given["seed"] is None else given["seed"]
+    if given["source"] is not None:
+        config["data"] |= {"path": given["source"]}
+    return config

@@ -1,0 +1,66 @@
+"""The edited clips of a run: which exist, and drawing those that do not."""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from giftune.io.atomic import write_json
+from giftune.io.gif import write_gif
+from giftune.io.names import slug
+from giftune.methods.base import Editor, EditTask, OnProgress
+
+
+class Edits:
+    """A folder of GIFs with its `index.json`: one entry per prompt and settings, in the order of drawing."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        self.folder, self.settings = folder, dict(settings)
+        self.index = folder / "index.json"
+        self.entries: list[dict[str, Any]] = json.loads(self.index.read_text()) if self.index.exists() else []
+
+    def find(self, prompt: str) -> Path | None:
+        """The finished edit for this prompt with these settings."""
+        for entry in self.entries:
+            path = self.folder / entry["file"]
+            if entry["prompt"] == prompt and entry["settings"] == self.settings and path.is_file():
+                return path
+        return None
+
+    def finished(self) -> list[tuple[str, Path]]:
+        """Prompt and file of every edit in the folder, with whatever settings."""
+        found = [(entry["prompt"], self.folder / entry["file"]) for entry in self.entries]
+        return [(prompt, path) for prompt, path in found if path.is_file()]
+
+    def missing(self, prompts: Sequence[str]) -> list[str]:
+        return [prompt for prompt in prompts if self.find(prompt) is None]
+
+    def draw(
+        self, method: Editor, task: EditTask, prompts: Sequence[str], on_progress: OnProgress | None = None
+    ) -> None:
+        """Draw what is missing; each clip is on disk and in the index before the next is waited for."""
+        missing, start = self.missing(prompts), time.perf_counter()
+        if not missing:
+            return
+        self.folder.mkdir(exist_ok=True)
+        generator = torch.Generator().manual_seed(self.settings["seed"])
+        clips = method.edit(task.clip, missing, generator, on_progress)
+        for prompt, clip in zip(missing, clips, strict=True):
+            path = self.folder / f"{self._stem(prompt)}.gif"
+            write_gif(task.restore(clip), path, self.settings["quality"])
+            now = time.perf_counter()
+            entry = {"prompt": prompt, "file": path.name, "settings": self.settings}
+            self.entries = [old for old in self.entries if old["file"] != path.name]
+            self.entries.append({**entry, "seconds": round(now - start, 2)})
+            write_json(self.index, self.entries)
+            start = now
+
+    def _stem(self, prompt: str) -> str:
+        """A name of its own for the same prompt with other settings, so that no earlier edit is lost."""
+        others = [e for e in self.entries if e["prompt"] == prompt and e["settings"] != self.settings]
+        settings = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:6]
+        return f"{slug(prompt)}-{settings}" if others else slug(prompt)

@@ -1,0 +1,50 @@
+"""`giftune tune`: tune on one clip, then edit it with every prompt."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from giftune.cli._run import run
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+HELP = """usage: giftune tune [NAME=VALUE ...]
+
+Tune a text-to-image model on one clip, then draw the clip with every prompt. Without settings the embedded
+model edits an embedded clip. The same command again resumes what was interrupted and draws what is missing.
+
+  data.path=cat.gif               the clip: a GIF, a video, or a folder of pictures
+  data.prompt="a cat is running"  what it shows
+  edit.prompts='["a dog is running", "a cat is running, pixel art"]'
+  edit.prompts_file=prompts.txt   the same from a file, one per line
+  backbone=sd15                   emojiworld, sd15, sd14, sd21, modi, ghibli, or local and backbone.source=
+  method=tune_a_video             the method; also pattern=, temporal=, norm=, inversion=, loss=[...]
+  trainer.max_steps=300 optimizer.lr=5e-5 seed=1 edit.guidance=7.5 edit.num_steps=30
+  data.num_frames=16 data.start=4 data.stride=2 data.size=256 data.fit=crop
+  trainer.preview_every=50        an edit every so many steps, in few steps
+  run_name=NAME paths.runs=DIR    where the results go (default: runs/CLIP-HASH)
+
+examples:
+  giftune tune
+  giftune tune data.path=cat.gif data.prompt="a cat is running" edit.prompts='["a dog is running"]' \\
+               backbone=sd15
+  giftune tune trainer.max_steps=20 --cfg job    (show the configuration only)"""
+
+
+def main(argv: Sequence[str]) -> int:
+    if "-h" in argv or "--help" in argv:
+        print(HELP)
+        return 0
+    return run("tune", with_reader(argv), job)
+
+
+def with_reader(settings: Sequence[str]) -> list[str]:
+    """`data.path` alone is enough to say that the clip is a file."""
+    names = {setting.partition("=")[0] for setting in settings}
+    return ["data=gif", *settings] if "data.path" in names and "data" not in names else list(settings)
+
+
+def job(config: "DictConfig") -> None:
+    from giftune.cli._tuning import tune_and_edit
+
+    tune_and_edit(config)

@@ -1,0 +1,27 @@
+"""The embedded default: one clip that EmojiWorld draws, with its caption."""
+
+from collections.abc import Iterator, Sequence
+
+from giftune.emojiworld.world import make_clip
+from giftune.methods.base import EditTask
+
+
+class EmojiWorld:
+    """One task; `seed` places the subject and draws the details. `InputError` for what the world has not."""
+
+    def __init__(
+        self,
+        subject: str,
+        background: str,
+        style: str,
+        motion: str,
+        num_frames: int,
+        size: int,
+        seed: int = 0,
+        prompts: Sequence[str] = (),
+    ) -> None:
+        self.world = make_clip(subject, background, style, motion, num_frames, seed, size)
+        self.prompts = tuple(prompts)
+
+    def __iter__(self) -> Iterator[EditTask]:
+        yield EditTask(self.world.clip, self.world.caption, self.prompts, self.world.mask)

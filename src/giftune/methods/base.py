@@ -1,0 +1,79 @@
+"""What the rest of the program may ask of a method, and what it gives to it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+
+from giftune.clip import Clip
+from giftune.losses.step import DenoisingStep
+
+# Called with the name of a stage, the steps of it that are done, and their total.
+OnProgress = Callable[[str, int, int], object]
+
+
+def _unchanged(clip: Clip) -> Clip:
+    return clip
+
+
+@dataclass(frozen=True, eq=False)
+class EditTask:
+    """One clip, what it shows, and what it shall show instead."""
+
+    clip: Clip  # as the model sees it
+    source_prompt: str
+    prompts: tuple[str, ...] = ()
+    mask: Float[Tensor, "f h w"] | None = None
+    source: Clip | None = None  # as it was read; None if it is `clip`
+    restore: Callable[[Clip], Clip] = _unchanged  # brings a result back to the size of `source`
+
+
+@runtime_checkable
+class Editor(Protocol):
+    """Every method and baseline."""
+
+    def edit(
+        self,
+        clip: Clip,
+        prompts: Sequence[str],
+        generator: Generator,
+        on_progress: OnProgress | None = None,
+    ) -> Iterator[Clip]:
+        """One clip per prompt, in order, each as soon as it is finished."""
+        ...
+
+
+@runtime_checkable
+class Tunable(Editor, Protocol):
+    """A method that learns from the clip first."""
+
+    network: nn.Module
+    device: torch.device
+
+    def prepare(self, clip: Clip, caption: str) -> Any:
+        """Everything about the clip that stays the same in all steps, as a tuple of tensors."""
+        ...
+
+    def trainable(self) -> list[str]:
+        """The names of the parameters of `network` that learn."""
+        ...
+
+    def step(self, batch: Any, generator: Generator) -> DenoisingStep:
+        """One random denoising step of what `prepare` returned; all randomness comes from `generator`."""
+        ...
+
+    def quick(self) -> Editor:
+        """The same weights in a hurry, for previews while tuning."""
+        ...
+
+    def save(self, path: Path, **facts: Any) -> None:
+        """Write the tuned weights, with `facts` in their metadata."""
+        ...
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote; raises `InputError` if it belongs to another network."""
+        ...

@@ -1,0 +1,29 @@
+from giftune.io.gif import read_gif
+
+
+def test_more_edits_without_tuning(giftune, finished, tmp_path):
+    import shutil
+
+    run = shutil.copytree(finished, tmp_path / "run")
+    kept = {path: path.read_bytes() for path in run.rglob("*") if path.suffix in (".safetensors", ".jsonl")}
+    kept |= {path: path.read_bytes() for path in (run / "edits").glob("*.gif")}
+    status, out, said = giftune("edit", f"run={run}", "prompts=[a red ball]", "num_steps=2", "guidance=1")
+    assert status == 0 and said == "" and "drew 1 edit" in out and "tuned" not in out
+    assert {path: path.read_bytes() for path in kept} == kept
+    (new,) = set((run / "edits").glob("*.gif")) - set(kept)
+    assert new.name.startswith("a-red-ball-") and len(read_gif(new)) == 5
+    assert len(list((run / "inversions").iterdir())) == 2  # one for 3 steps, one for 2
+
+
+def test_refuses(giftune, finished, tmp_path):
+    for arguments, sentence in (
+        (["run=nowhere", "prompts=[a]"], "nowhere is not a run folder"),
+        (["prompts=[a]"], "run is missing: give it as run=..."),
+        ([f"run={finished}"], "prompts is empty"),
+        ([f"run={finished}", "prompts=[a]", "quality=perfect"], "quality is 'perfect'"),
+        ([f"run={finished}", "prompts=[a]", "guidance=high"], "guidance is 'high', it must be a number"),
+        ([f"run={finished}", "prompts=[a]", "source=moved.gif"], "moved.gif does not exist"),
+        ([f"run={finished}", "prompts=[a]", f"source={finished / 'side_by_side.gif'}"], "is not the clip"),
+    ):
+        status, _, said = giftune("edit", *arguments)
+        assert status == 2 and sentence in said and said.count("\n") == 1

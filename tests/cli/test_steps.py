@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import pytest
+
+from giftune.cli._build import build
+from giftune.cli._steps import build_method, edit_settings, read_task, source_hash
+from giftune.cli.run_folder import RunFolder
+from giftune.errors import InputError
+
+WORLD = {
+    "_target_": "giftune.data.emojiworld.EmojiWorld",
+    "subject": "fox",
+    "background": "snow",
+    "style": "plain",
+    "motion": "jump",
+    "num_frames": 2,
+    "size": 32,
+}
+
+
+def test_a_foreign_clip_gets_one_line_from_the_embedded_model(capsys, clip_path):
+    own = {"_target_": "giftune.data.gif.Gif", "path": str(clip_path), "prompt": "a cat", "size": 64}
+    for data, source, lines in ((WORLD, "emojiworld", 0), (own, "emojiworld", 1), (own, "x/y", 0)):
+        read_task({"data": data, "backbone": {"source": source}})
+        said = capsys.readouterr().out
+        assert said.count("\n") == lines and ("only its own toy world" in said) == bool(lines)
+
+
+def test_frames_timing_and_size_make_a_source(clip_path):
+    data = {"_target_": "giftune.data.gif.Gif", "path": str(clip_path), "prompt": "a cat", "size": 64}
+    tasks = [
+        read_task({"data": {**data, **more}, "backbone": {"source": "x/y"}}) for more in ({}, {"start": 1})
+    ]
+    clip = tasks[0].source
+    changes = (
+        replace(tasks[0], clip=tasks[0].clip.with_frames(tasks[0].clip.frames * 0.9)),
+        replace(tasks[0], source=replace(clip, durations_ms=(20,) * 5)),
+        replace(tasks[0], source=replace(clip, loop=None)),
+        replace(tasks[0], source=clip.fit(20, 40, "stretch")),
+        tasks[1],
+    )
+    assert len({source_hash(task) for task in (tasks[0], *changes)}) == 6
+    assert source_hash(replace(tasks[0], source_prompt="another", prompts=("a",))) == source_hash(tasks[0])
+
+
+def test_settings_of_an_edit():
+    method = {"num_steps": 9, "guidance": 2.0, "inversion_steps": None, "norm": "pooled"}
+    config = {"method": method, "seed": 4, "edit": {"quality": "small"}}
+    sampling = {"num_steps": 9, "guidance": 2.0, "inversion_steps": None}
+    assert edit_settings(config) == {**sampling, "seed": 4, "quality": "small"}
+    assert edit_settings({**config, "method": {}}) == {"seed": 4, "quality": "small"}
+    with pytest.raises(InputError, match=r"edit\.quality is 'fine', it must be one of small, balanced, best"):
+        edit_settings({**config, "edit": {"quality": "fine"}})
+
+
+def test_the_backbone_is_built_once_and_inversions_stay_in_the_run(checkpoint, tmp_path):
+    backbone = {
+        "_target_": "giftune.backbone.stable_diffusion.load_backbone",
+        "source": str(checkpoint),
+        "device": "cpu",
+    }
+    method = {"_target_": "giftune.methods.giftune.GifTune", "cache": None, "num_steps": 3}
+    built = build_method({"backbone": backbone, "method": method}, RunFolder(tmp_path))
+    assert built.cache == tmp_path / "inversions" and built.network.unet is built.backbone.unet
+    again = build(method, "method", backbone=build(backbone, "backbone"))
+    assert again.cache is None

@@ -1,0 +1,43 @@
+import pytest
+import torch
+
+from giftune.clip import Clip
+from giftune.data.framing import Framing
+from giftune.errors import InputError
+
+
+def smooth_clip(height, width):
+    """Slow waves over the picture, which survive resizing."""
+    y, x = torch.linspace(0, 3, height)[:, None], torch.linspace(0, 4, width)
+    frames = torch.stack([torch.sin(x + i) * torch.cos(y) for i in range(3)])
+    return Clip(frames[:, None].repeat(1, 3, 1, 1) * 0.8, (70, 80, 90), loop=None)
+
+
+@pytest.mark.parametrize("fit", ["pad", "stretch", "crop"])
+@pytest.mark.parametrize("shape", [(90, 160), (160, 90), (64, 64), (50, 173)])
+def test_the_picture_returns(fit, shape):
+    clip = smooth_clip(*shape)
+    framing = Framing.around(clip, 96, 8, fit)
+    seen = framing.apply(clip)
+    assert seen.height % 8 == seen.width % 8 == 0
+    assert 0.8 < seen.height * seen.width / 96**2 < 1.25
+    back = framing.restore(seen)
+    assert back.durations_ms == clip.durations_ms and back.loop is None
+    if fit == "crop":
+        top, left = (clip.height - back.height) // 2, (clip.width - back.width) // 2
+        clip = clip.with_frames(clip.frames[..., top : top + back.height, left : left + back.width])
+    assert (back.height, back.width) == (clip.height, clip.width)
+    assert (back.frames - clip.frames).abs().max() < 0.08
+
+
+def test_padding_keeps_the_whole_picture_and_its_proportions():
+    clip = smooth_clip(60, 160)
+    framing = Framing.around(clip, 64, 8, "pad")
+    assert framing.height / framing.width == pytest.approx(60 / 160, rel=0.15)
+    bars = framing.apply(clip).frames.std(dim=-1) < 1e-4
+    assert 0 < bars.float().mean() < 0.25
+
+
+def test_refuses_a_size_that_the_network_cannot_halve():
+    with pytest.raises(InputError, match=r"data\.size is 50, it must be a multiple of 8"):
+        Framing.around(smooth_clip(64, 64), 50, 8, "pad")

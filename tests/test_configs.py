@@ -1,0 +1,103 @@
+"""Every option of every group composes, and what it describes can be built."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+import giftune
+from giftune.backbone.stable_diffusion import load_backbone
+from giftune.cli._build import build
+from giftune.cli._run import ROOT, plain, run
+from giftune.unet.video_unet import VideoUNet
+from tests.checkpoints import build_sd1
+
+CONF = ROOT / "conf"
+ASSETS = Path(giftune.__file__).parent / "emojiworld" / "assets"
+OPTIONS = sorted(
+    (path.parent.name, path.stem) for path in CONF.glob("*/*.yaml") if not path.stem.startswith("_")
+)
+NEEDED = {
+    ("backbone", "local"): ["backbone.source=here"],
+    ("data", "gif"): ["data.path=cat.gif", "data.prompt=a cat"],
+}
+
+
+def compose(*settings, command="tune"):
+    seen = []
+    run(command, settings, lambda config: seen.append(plain(config)))
+    return seen[0]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return build_sd1(tmp_path_factory.mktemp("checkpoint"))
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS, ids=str)
+def test_every_option(group, option, checkpoint, tmp_path):
+    value = f"[{option}]" if group == "loss" else option
+    if option == "background" and not (ASSETS / "depth" / "config.json").exists():
+        pytest.skip("the embedded depth network is not here")
+    config = compose(f"{group}={value}", *NEEDED.get((group, option), []))
+    built = build({name: config[name] for name in ("loss", "optimizer", "trainer")}, "config")
+    assert built["trainer"].max_steps == config["recommended"]["max_steps"]
+    assert built["optimizer"].keywords["lr"] == config["recommended"]["learning_rate"]
+    assert all(part["weight"] > 0 for part in built["loss"].values())
+    for make in build(config.get("logger") or {}, "logger").values():
+        make(save_dir=str(tmp_path))
+    if group in ("method", "pattern", "temporal", "norm", "inversion"):
+        method = build(config["method"], "method", backbone=load_backbone(checkpoint, device="cpu"))
+        assert isinstance(method.network, VideoUNet)
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS, ids=str)
+def test_a_configuration_is_a_short_delta(group, option):
+    lines = (CONF / group / f"{option}.yaml").read_text().splitlines()
+    assert len(lines) <= 25
+
+
+def test_naming_a_backbone_changes_what_suits_it():
+    small, large = compose(), compose("backbone=sd15")
+    for config, size, frames, steps, lr, guidance in (
+        (small, 64, 8, 150, 1e-4, 5.0),
+        (large, 512, 24, 500, 3e-5, 12.5),
+    ):
+        assert (config["data"]["size"], config["data"]["num_frames"]) == (size, frames)
+        assert (config["trainer"]["max_steps"], config["optimizer"]["lr"]) == (steps, lr)
+        assert config["method"]["guidance"] == guidance
+    assert compose("backbone=sd15", "trainer.max_steps=9")["trainer"]["max_steps"] == 9
+
+
+def test_tune_a_video_is_a_delta_of_giftune():
+    base, delta = compose(), compose("method=tune_a_video")
+    assert delta["method"] == {**base["method"], "norm": "pooled"}
+    assert list(delta["loss"]) == ["reconstruction"] and list(base["loss"]) == ["reconstruction", "temporal"]
+    again = compose("method=tune_a_video", "norm=per_frame", "loss=[temporal]")
+    assert again["method"]["norm"] == "per_frame" and list(again["loss"]) == ["temporal"]
+
+
+def test_ablations_are_one_setting_each():
+    assert compose("inversion=none")["method"]["inversion_steps"] is None
+    assert compose("edit.num_steps=7")["method"]["inversion_steps"] == 7
+    assert compose("temporal=none")["method"]["temporal"] is False
+    assert compose("pattern=per_frame")["method"]["pattern"]["_target_"].endswith("per_frame")
+    assert compose("seed=8")["method"]["seed"] == 8
+
+
+def test_experiments_override_the_base(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    delta = "# @package _global_\ndefaults:\n  - override /norm: pooled\nseed: 77\n"
+    (tmp_path / "experiment" / "e1.yaml").write_text(delta)
+    extra = [f"hydra.searchpath=[file://{tmp_path}]", "experiment=e1"]
+    config = compose(*extra)
+    assert config["seed"] == 77 and config["norm"] == "pooled"
+    assert compose(*extra, "seed=5")["seed"] == 5
+
+
+def test_no_line_is_left_over():
+    """Everything a user can set reaches something."""
+    text = "\n".join(path.read_text() for path in CONF.rglob("*.yaml"))
+    recommended = OmegaConf.load(CONF / "backbone" / "_checkpoint.yaml").recommended
+    for name in recommended:
+        assert f"${{recommended.{name}}}" in text

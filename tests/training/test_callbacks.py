@@ -1,0 +1,68 @@
+import json
+from types import SimpleNamespace
+from unittest.mock import create_autospec
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from giftune.training.callbacks import EveryStep, LastGood, PeriodicCheckpoint, StepLog
+from giftune.training.module import TuningModule
+
+
+def trainer(step, max_steps=10, saved=None):
+    stand_in = create_autospec(pl.Trainer, instance=True)
+    stand_in.global_step, stand_in.max_steps = step, max_steps
+    stand_in.optimizers = [SimpleNamespace(param_groups=[{"lr": 0.25}])]
+    stand_in.save_checkpoint = saved and saved.append
+    return stand_in
+
+
+@pytest.fixture
+def module(toy, loss, make_optimizer):
+    return TuningModule(toy(), loss, make_optimizer, 0)
+
+
+def test_one_line_per_step(tmp_path, module):
+    log = StepLog(tmp_path / "train.jsonl")
+    log.on_train_start(trainer(0), module)
+    for step in (1, 2):
+        parts = {"reconstruction": 1.0 * step, "temporal": 4.0}
+        outputs = {"loss": torch.tensor(step + 2.0), "parts": parts}
+        log.on_train_batch_end(trainer(step), module, outputs, None, 0)
+    lines = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [0, 1]
+    assert lines[1]["raw"] == {"reconstruction": 2.0, "temporal": 4.0}
+    assert lines[1]["weighted"] == {"reconstruction": 2.0, "temporal": 2.0}
+    assert lines[1]["loss"] == sum(lines[1]["weighted"].values()) and lines[1]["lr"] == 0.25
+
+
+def test_resuming_forgets_what_came_after_the_checkpoint(tmp_path, module):
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"step": 0}\n{"step": 1}\n{"step": 2}\n{"st')
+    StepLog(path).on_train_start(trainer(2), module)
+    assert path.read_text() == '{"step": 0}\n{"step": 1}\n'
+
+
+def test_checkpoints_come_now_and_then_but_not_at_the_end(tmp_path):
+    saved = [None]
+    callback = PeriodicCheckpoint(tmp_path / "last.ckpt", every=4)
+    for step in range(1, 9):
+        callback.on_train_batch_end(trainer(step, max_steps=8, saved=saved), None, None, None, 0)
+    assert saved[1:] == [tmp_path / "last.ckpt"]
+
+
+def test_every_step_and_every_third():
+    seen, thirds = [], []
+    for step in range(1, 8):
+        EveryStep(seen.append).on_train_batch_end(trainer(step), None, None, None, 0)
+        EveryStep(thirds.append, every=3).on_train_batch_end(trainer(step), None, None, None, 0)
+    assert seen == list(range(1, 8)) and thirds == [3, 6]
+
+
+def test_the_last_good_weights_are_for_bad_numbers_only(module):
+    saved = []
+    callback = LastGood(saved.append)
+    callback.on_exception(trainer(5), module, KeyboardInterrupt())
+    callback.on_exception(trainer(6), module, FloatingPointError())
+    assert saved == [6]
