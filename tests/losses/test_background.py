@@ -119,6 +119,12 @@ def test_the_source_is_looked_at_once(make):
     assert loss.depth.seen == 10 + 2 + 2 + 3 + 2, "another clip"
 
 
+def test_samples_of_one_source_share_its_depth(make):
+    loss, step = Background(Red(), frames_per_step=1), make()
+    values = [loss(dataclasses.replace(step, x0=step.x0 + i, source=step.x0)).item() for i in range(3)]
+    assert loss.depth.seen == 3 + 3 and len(set(values)) == 1
+
+
 def test_the_choice_of_frames_depends_on_the_step_alone(make):
     noise = torch.rand(1, 4, 10, 8, 12, generator=torch.Generator().manual_seed(5))
     steps = [make(noise, num_frames=10, seed=seed) for seed in range(12)]

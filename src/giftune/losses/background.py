@@ -35,7 +35,7 @@ class Background(nn.Module):
     one of `every` steps, which then counts `every` times; no frame where alpha_bar_t < `min_alpha_bar`,
     because x0_hat says nothing there. Latents whose longer side exceeds `latent_size` are shrunk first.
     The choice follows from the step's own noise, so that a resumed run repeats it. The source's depth is
-    computed once, and again only when x0 changes.
+    computed once, and again only when its latents change.
 
     Raises `InputError` for settings out of range, and for a source without background.
     """
@@ -84,16 +84,17 @@ class Background(nn.Module):
         return (weight * self._error(step, chosen)).mean()
 
     def _error(self, step: DenoisingStep, chosen: Int[Tensor, "k"]) -> Float[Tensor, "b"]:
-        if self._source is None or not torch.equal(self._source.latents, step.x0):
-            self._source = self._look_at(step)
+        clean = step.x0 if step.source is None else step.source
+        if self._source is None or not torch.equal(self._source.latents, clean):
+            self._source = self._look_at(step, clean)
         target, mask = self._source.depth[:, chosen], self._source.mask[:, chosen]
         residual = align(self._depth(step, step.x0_hat[:, :, chosen]), target, mask) - target
         gradients = gradient_error(residual, mask, self.num_scales)
         return squared_error(residual, mask) + self.gradient_weight * gradients
 
     @torch.no_grad()
-    def _look_at(self, step: DenoisingStep) -> Source:
-        depth = torch.cat([self._depth(step, part) for part in step.x0.split(CHUNK, dim=2)], dim=1)
+    def _look_at(self, step: DenoisingStep, clean: Float[Tensor, "b c f h w"]) -> Source:
+        depth = torch.cat([self._depth(step, part) for part in clean.split(CHUNK, dim=2)], dim=1)
         depth = depth - rearrange(depth, "b f h w -> b (f h w)").median(dim=1).values[:, None, None, None]
         deviation = depth.abs().mean((1, 2, 3), keepdim=True)
         if not (deviation > 0).all():
@@ -109,7 +110,7 @@ class Background(nn.Module):
                 f"loss background finds no background: it is {share:.1%} of the source, at least {LEAST:.0%} "
                 "is needed; set loss.background.module.quantile higher, or leave background out of loss."
             )
-        return Source(step.x0, depth, mask)
+        return Source(clean, depth, mask)
 
     def _depth(self, step: DenoisingStep, latents: Float[Tensor, "b c f h w"]) -> Float[Tensor, "b f H W"]:
         if step.decode is None:

@@ -16,6 +16,7 @@ class DenoisingStep:
     """The network's view of a clip at one noise level: x_t, what it predicted, and what was true.
 
     `decode` turns latents "b c f h w" into frames "b f 3 h w" with gradients, for losses that look at pixels.
+    `source` is the mean of what x0 is a sample of, the same in every step; None where x0 itself stays.
     """
 
     noisy: Float[Tensor, "b c f h w"]
@@ -26,6 +27,7 @@ class DenoisingStep:
     alpha_bar: Float[Tensor, "b"]
     prediction_type: PredictionType
     decode: Callable[[Tensor], Tensor] | None = None
+    source: Float[Tensor, "b c f h w"] | None = None
 
     @cached_property
     def x0_hat(self) -> Float[Tensor, "b c f h w"]:

@@ -114,7 +114,7 @@ class GifTune:
         prediction = self._predict(noisy, t, text)
         kind = self.schedule.prediction_type
         truth = target(x0, noise, alpha_bar, kind)
-        return DenoisingStep(noisy, prediction, truth, x0, t, alpha_bar, kind, self._decode)
+        return DenoisingStep(noisy, prediction, truth, x0, t, alpha_bar, kind, self._decode, mean)
 
     @torch.no_grad()
     def edit(

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import torch
@@ -23,4 +24,5 @@ def test_export_is_an_ordinary_pipeline_folder_with_the_averaged_weights(tmp_pat
     assert pipeline.scheduler.config.prediction_type == "v_prediction"
     assert (pipeline.unet.conv_in.bias == 0.25).all()
     assert pipeline("a fox", num_inference_steps=1, output_type="np").images.shape == (1, 64, 64, 3)
+    assert json.loads((tmp_path / "out/tokenizer/vocab.json").read_text())["rabbit</w>"] > 0
     assert not list((tmp_path / "out").rglob("*.bin"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline
+from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from safetensors.torch import save_file
 from torch.utils.data import DataLoader
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -75,16 +75,20 @@ def train_text_encoder(arguments: argparse.Namespace, scenes: Scenes) -> None:
 
 
 def train_text_to_image(arguments: argparse.Namespace, scenes: Scenes) -> None:
-    vae = AutoencoderKL.from_pretrained(arguments.work / "vae")
+    parts = PIPELINE if arguments.warm_start else arguments.work
+    vae = AutoencoderKL.from_pretrained(parts / "vae", torch_dtype=torch.float32)
     latents, scale = encode_scenes(vae, scenes, arguments.work / "latents.safetensors")
     seen = [
         i
         for i, label in enumerate(scenes.labels)
         if not is_held_out(label["subject"], label["background"], label["style"])
     ]
-    tokenizer = CLIPTokenizer.from_pretrained(arguments.work / "tokenizer")
-    text_encoder = CLIPTextModel.from_pretrained(arguments.work / "text_encoder")
+    tokenizer = CLIPTokenizer.from_pretrained(parts / "tokenizer")
+    text_encoder = CLIPTextModel.from_pretrained(parts / "text_encoder", dtype=torch.float32)
     training = TextToImageTraining(text_encoder, arguments.text_to_image_steps)
+    if arguments.warm_start:
+        shipped = UNet2DConditionModel.from_pretrained(parts / "unet", torch_dtype=torch.float32)
+        training.model.load_state_dict(shipped.state_dict())
     data = CaptionedLatents(latents[seen], [scenes.labels[i] for i in seen], tokenizer)
     loader = DataLoader(data, batch_size=arguments.batch_size, shuffle=True, drop_last=True)
     fit(training, loader, arguments.text_to_image_steps, arguments.work / "text_to_image")
@@ -133,6 +137,11 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=500, help="generated for each figure")
     parser.add_argument("--sampling-steps", type=int, default=30)
     parser.add_argument("--guidance", type=float, default=4.0)
+    parser.add_argument(
+        "--warm-start",
+        action="store_true",
+        help="text-to-image goes on from the shipped weights, and with them",
+    )
     parser.add_argument("--stage", choices=(*STAGES, "evaluate"))
     arguments = parser.parse_args()
     if arguments.font:

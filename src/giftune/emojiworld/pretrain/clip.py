@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from open_clip import CLIP
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from transformers import CLIPTokenizer
@@ -117,9 +117,12 @@ def train_clip(work: Path, scenes: Scenes, steps: int, folder: Path, batch_size:
 
 @torch.no_grad()
 def zero_shot_accuracy(
-    model: nn.Module, tokenize: Callable[[list[str]], Tensor], scenes: Scenes, batch_size: int = 100
+    model: Any, tokenize: Callable[[list[str]], Tensor], scenes: Scenes, batch_size: int = 100
 ) -> dict[str, float]:
-    """Share of pictures whose attribute is the nearest one, each named by all captions that have it."""
+    """Share of pictures whose attribute is the nearest one, each named by all captions that have it.
+
+    `model` and `tokenize` are what `open_clip` makes of the folder that `train_clip` wrote.
+    """
     looks = [(s, b, t) for s in LABELS["subject"] for b in LABELS["background"] for t in LABELS["style"]]
     captions = [caption(*look) for look in looks]
     texts = [captions[i : i + batch_size] for i in range(0, len(captions), batch_size)]

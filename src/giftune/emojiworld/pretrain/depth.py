@@ -1,5 +1,6 @@
-"""Train the embedded depth network, an ordinary `DPTForDepthEstimation`, on EmojiWorld's exact inverse depth."""
+"""Train the embedded depth network, an ordinary `DPTForDepthEstimation`, on exact inverse depth."""
 
+from collections.abc import Callable
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def build_depth_network(size: int = 64) -> DPTForDepthEstimation:
 
 
 class DepthTraining(pl.LightningModule):
-    """The robust scale-and-shift invariant error + multi-scale gradients (Ranftl et al. 2020, eq. 6, 7, 11)."""
+    """The robust scale-and-shift invariant error + gradients (Ranftl et al. 2020, eq. 6, 7, 11)."""
 
     def __init__(self, max_steps: int, learning_rate: float = 1e-3, size: int = 64):
         super().__init__()
@@ -101,9 +102,7 @@ def _gradients(residual: Float[Tensor, "b h w"]) -> Float[Tensor, ""]:
     return total
 
 
-def load_depths(
-    count: int, seed: int, size: int, cache: Path, workers: int = 2
-) -> UInt8[ndarray, "n h w"]:
+def load_depths(count: int, seed: int, size: int, cache: Path, workers: int = 2) -> UInt8[ndarray, "n h w"]:
     """The inverse depth of what `load_scenes` with the same arguments draws, 255 nearest, kept in `cache`."""
     pictures = load_scenes(count, seed, size, cache, workers).pictures
     file = cache / f"depths-{count}-{seed}-{size}.npy"
@@ -123,7 +122,12 @@ def _render_depths(seed: int, size: int) -> UInt8[ndarray, "n h w"]:
 
 
 def train_depth(
-    work: Path, scenes: Scenes, depths: UInt8[ndarray, "n h w"], steps: int, folder: Path, batch_size: int = 32
+    work: Path,
+    scenes: Scenes,
+    depths: UInt8[ndarray, "n h w"],
+    steps: int,
+    folder: Path,
+    batch_size: int = 32,
 ) -> None:
     """Train in `work`/depth, going on from its checkpoint, and save half precision to `folder`."""
     size = scenes.pictures.shape[1]
@@ -139,7 +143,7 @@ def train_depth(
 
 @torch.no_grad()
 def depth_error(
-    model: nn.Module, scenes: Scenes, depths: UInt8[ndarray, "n h w"], batch_size: int = 50
+    model: Callable[[Tensor], Tensor], scenes: Scenes, depths: UInt8[ndarray, "n h w"], batch_size: int = 50
 ) -> dict[str, float]:
     """After aligning scale and shift to each picture: mean absolute error, and share of variance explained.
 

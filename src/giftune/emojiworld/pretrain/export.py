@@ -1,5 +1,6 @@
 """Write the trained parts as an ordinary `StableDiffusionPipeline` folder, in half precision."""
 
+import shutil
 from pathlib import Path
 
 import torch
@@ -25,3 +26,5 @@ def export_pipeline(
         requires_safety_checker=False,
     )
     pipeline.to(torch.float16).save_pretrained(folder, safe_serialization=True)
+    for name in ("vocab.json", "merges.txt"):  # older readers know a CLIPTokenizer by these
+        shutil.copy(Path(tokenizer.name_or_path) / name, folder / "tokenizer" / name)

@@ -28,7 +28,7 @@ def build_tokenizer(words: list[str], folder: Path) -> CLIPTokenizer:
         vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"), model_max_length=MAX_LENGTH
     )
     tokenizer.save_pretrained(folder)
-    return tokenizer
+    return CLIPTokenizer.from_pretrained(folder)
 
 
 def _learn_merges(words: list[str]) -> list[tuple[str, str]]:
