@@ -173,9 +173,9 @@ def main() -> None:
     parser.add_argument("--clips", type=int, nargs="+", default=list(range(len(CLIPS))), help="their numbers")
     parser.add_argument("--join", type=Path, nargs="+", help="only tabulate these JSON files together")
     parser.add_argument("--steps", type=int, default=150)
-    parser.add_argument("--learning-rate", type=float, default=1e-4)
+    parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument("--temporal-weight", type=float, default=0.1)
-    parser.add_argument("--guidance", type=float, default=5.0)
+    parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--seed", type=int, default=33)
     arguments = parser.parse_args()
     setting = Setting(

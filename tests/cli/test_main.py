@@ -50,7 +50,7 @@ def test_unknown_command(giftune):
         ("edit.promts=[a]", "edit.promts is not known; did you mean edit.prompts?"),
         ("edit.colour=[a]", "edit.colour is not known; known are: prompts, prompts_file, num_steps"),
         ("backbon=sd15", "backbon is not known; did you mean backbone?"),
-        ("sweeps=nothing", "sweeps=nothing is not known"),
+        ("sweeps=nothing", "sweeps=nothing is not known; known are: attention"),
         ("faster", "faster is not a setting: settings are given as name=value."),
         ("data=gif", "data.path is missing: give it as data.path=..."),
         ("data.prompt=a cat, running", "'data.prompt=\"a cat, running\"'"),

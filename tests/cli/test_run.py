@@ -53,6 +53,20 @@ def test_several_jobs_in_one_command(tmp_path, monkeypatch, capsys):
     assert seen == [1, 2]
 
 
+def test_a_sweep_is_a_grid_that_composes_with_other_settings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seen = []
+
+    def job(config):
+        seen.append(
+            (plain(config)["method"]["pattern"]["_target_"].rpartition(".")[2], config.temporal, config.seed)
+        )
+
+    run("tune", ["sweeps=attention", "seed=9"], job)
+    patterns = ("sparse_causal", "per_frame", "full")
+    assert seen == [(pattern, temporal, 9) for pattern in patterns for temporal in (True, False)]
+
+
 def test_refuses_flags():
     with pytest.raises(InputError, match="--max-steps=3 is not an option"):
         run("tune", ["--max-steps=3"], print)

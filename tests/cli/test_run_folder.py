@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +83,12 @@ def test_refuses_what_is_no_run_folder(tmp_path, owner):
         RunFolder(tmp_path / "holiday.jpg" / "run").require(owner)
     with pytest.raises(InputError, match="is not a run folder"):
         RunFolder(tmp_path).identity()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a place where even root makes no folders")
+def test_refuses_a_place_for_no_folders(owner):
+    with pytest.raises(InputError, match="run folder /proc/giftune/run cannot be made"):
+        RunFolder(Path("/proc/giftune/run")).claim(owner, {})
 
 
 def test_refuses_a_folder_that_cannot_be_written(tmp_path, owner, monkeypatch):

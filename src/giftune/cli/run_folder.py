@@ -113,8 +113,11 @@ class RunFolder:
             raise InputError(f"{self.path} is not a run folder: {self.provenance} cannot be read.") from error
 
     def claim(self, identity: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
-        """Make the folder, and this run its owner."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        """Make the folder, and this run its owner; raises `InputError` where that is impossible."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"run folder {self.path} cannot be made: {error.strerror}.") from error
         if not self.provenance.exists():
             write_json(self.provenance, {"identity": dict(identity), **provenance})
 
