@@ -54,6 +54,7 @@ ARMS = {
     "default": Arm(),
     "no inversion": Arm(inverted=False),
     "no ST-attention": Arm(pattern=per_frame),
+    "no ST-attention, no inversion": Arm(pattern=per_frame, inverted=False),
 }
 
 
@@ -111,7 +112,7 @@ def drift(frames: torch.Tensor, centres: torch.Tensor, side: int = 28) -> float:
     return float((squares[pairs[:, 0]] - squares[pairs[:, 1]]).abs().mean() * 127.5)
 
 
-def measure(setting: Setting, oracle: Oracle, index: int) -> list[dict]:
+def measure(setting: Setting, oracle: Oracle, index: int, arms: dict[str, Arm]) -> list[dict]:
     subject, background, motion, other_subject, other_background, other_style = CLIPS[index]
     world = make_clip(subject, background, "plain", motion, num_frames=8, seed=100 + index)
     asked = {
@@ -121,7 +122,7 @@ def measure(setting: Setting, oracle: Oracle, index: int) -> list[dict]:
     }
     prompts = [caption(**wish, motion=motion) for wish in asked.values()]
     rows, methods = [], {}
-    for name, arm in ARMS.items():
+    for name, arm in arms.items():
         started = time.perf_counter()
         if arm.pattern not in methods:
             methods[arm.pattern] = tuned(setting, arm, world)
@@ -171,6 +172,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--clips", type=int, nargs="+", default=list(range(len(CLIPS))), help="their numbers")
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--join", type=Path, nargs="+", help="only tabulate these JSON files together")
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--learning-rate", type=float, default=3e-3)
@@ -188,8 +190,8 @@ def main() -> None:
     if arguments.join:
         rows = [row for file in arguments.join for row in json.loads(file.read_text())["rows"]]
     else:
-        oracle = load_oracle()
-        rows = [row for index in arguments.clips for row in measure(setting, oracle, index)]
+        oracle, arms = load_oracle(), {name: ARMS[name] for name in arguments.arms}
+        rows = [row for index in arguments.clips for row in measure(setting, oracle, index, arms)]
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
     ).stdout.strip()

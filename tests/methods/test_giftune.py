@@ -1,5 +1,6 @@
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file
 
 from giftune.attention.patterns import per_frame
@@ -135,7 +136,10 @@ def test_weights_return_and_belong_to_their_network(make_method, clip, tmp_path)
             if name in method.trainable():
                 parameter.add_(0.05)
     method.save(tmp_path / "weights.safetensors", caption="a cat")
-    assert set(load_file(tmp_path / "weights.safetensors")) == set(method.trainable())
+    keys = set(load_file(tmp_path / "weights.safetensors"))
+    assert {f"unet.{key}" for key in keys} == set(method.trainable())
+    plain = UNet2DConditionModel.from_config(method.network.unet.config).state_dict()
+    assert {key for key in keys if ".temporal." not in key} <= set(plain), "the keys are diffusers' own"
     fresh = make_method(seed=3)
     fresh.load(tmp_path / "weights.safetensors")
     edits = [next(m.edit(clip, ["a cat"], generator())).frames for m in (method, fresh)]

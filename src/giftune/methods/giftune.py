@@ -151,10 +151,12 @@ class GifTune:
 
     def save(self, path: Path, **facts: Any) -> None:
         metadata = {**facts, "base": self.backbone.source, **self._identity()}
-        save_weights(self.network, self._names, path, metadata)
+        unet = self.network.unet  # so that the keys in the file are diffusers' own
+        names = [name for name, parameter in unet.named_parameters() if parameter.requires_grad]
+        save_weights(unet, names, path, metadata)
 
     def load(self, path: Path) -> None:
-        load_weights(self.network, path, self._identity())
+        load_weights(self.network.unet, path, self._identity())
 
     def _identity(self) -> dict[str, Any]:
         return {"base_fingerprint": self._base, **self.network.architecture}
