@@ -166,6 +166,18 @@ def table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
+def provenance() -> dict[str, str | int]:
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    machine = platform.processor() or platform.machine()
+    threads = torch.get_num_threads()
+    return {
+        "commit": commit.stdout.strip(),
+        "machine": machine,
+        "threads": threads,
+        "torch": torch.__version__,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -188,15 +200,12 @@ def main() -> None:
         arguments.seed,
     )
     if arguments.join:
-        rows = [row for file in arguments.join for row in json.loads(file.read_text())["rows"]]
+        parts = [json.loads(file.read_text()) for file in arguments.join]
+        rows, facts = [row for part in parts for row in part["rows"]], parts[0]["facts"]
     else:
         oracle, arms = load_oracle(), {name: ARMS[name] for name in arguments.arms}
         rows = [row for index in arguments.clips for row in measure(setting, oracle, index, arms)]
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
-    ).stdout.strip()
-    facts = {**setting._asdict(), "commit": commit, "machine": platform.processor() or platform.machine()}
-    facts |= {"cores": torch.get_num_threads(), "torch": torch.__version__}
+        facts = setting._asdict() | provenance()
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.with_suffix(".json").write_text(json.dumps({"facts": facts, "rows": rows}, indent=1))
     arguments.out.with_suffix(".md").write_text(f"{table(rows)}\n\n{json.dumps(facts)}\n")
