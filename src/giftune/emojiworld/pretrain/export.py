@@ -14,7 +14,7 @@ def export_pipeline(
     vae: AutoencoderKL, scale: float, training: TextToImageTraining, tokenizer: CLIPTokenizer, folder: Path
 ) -> None:
     """`training` gives its averaged weights; `scale` becomes the autoencoder's scaling factor."""
-    vae.register_to_config(scaling_factor=scale)
+    vae.register_to_config(scaling_factor=scale, _name_or_path="emojiworld")  # not where it was trained
     pipeline = StableDiffusionPipeline(
         vae=vae,
         text_encoder=training.text_encoder,
