@@ -17,10 +17,20 @@ def test_every_stage_runs_and_figures_come_out(
     assets.mkdir()
     monkeypatch.setattr(scenes, "CHUNK", 100)
     monkeypatch.setattr(program, "ASSETS", assets)
-    monkeypatch.setattr(program, "PIPELINE", assets / "text_to_image")
+    for name, folder in (("PIPELINE", "text_to_image"), ("DEPTH", "depth"), ("CLIP", "clip")):
+        monkeypatch.setattr(program, name, assets / folder)
     monkeypatch.setattr(program, "TEST_SCENES", 100)
     monkeypatch.setattr(program, "load_oracle", Oracle)
-    stages = ("autoencoder", "decoder", "oracle", "text-encoder", "text-to-image", "sampling")
+    stages = (
+        "autoencoder",
+        "decoder",
+        "oracle",
+        "text-encoder",
+        "text-to-image",
+        "depth",
+        "clip",
+        "sampling",
+    )
     steps = [f"--{name}-steps=2" for name in stages]
     monkeypatch.setattr(
         sys, "argv", ["pretrain", "--work", str(tmp_path / "zoo"), "--scenes=200", "--samples=16", *steps]
@@ -30,8 +40,10 @@ def test_every_stage_runs_and_figures_come_out(
     figures = json.loads(printed[printed.index("{") :])
     assert set(figures) == {
         "autoencoder_psnr_db", "oracle_on_renders", "text_to_image_seen", "text_to_image_held_out",
+        "depth", "clip_zero_shot",
     }  # fmt: skip
     assert 0 <= figures["text_to_image_seen"]["subject"] <= 1
-    assert (assets / "text_to_image" / "model_index.json").exists() and (
-        assets / "oracle.safetensors"
-    ).exists()
+    assert set(figures["clip_zero_shot"]) == {"subject", "background", "style"}
+    written = ("text_to_image/model_index.json", "oracle.safetensors", "depth/config.json",
+               "clip/open_clip_config.json")  # fmt: skip
+    assert all((assets / name).exists() for name in written)

@@ -8,18 +8,21 @@ import json
 from pathlib import Path
 
 import numpy as np
+import open_clip
 import pytorch_lightning as pl
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from safetensors.torch import save_file
 from torch.utils.data import DataLoader
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTokenizer, DPTForDepthEstimation
 
 import giftune.emojiworld
 from giftune.emojiworld.captions import words
 from giftune.emojiworld.held_out import is_held_out
 from giftune.emojiworld.oracle import load_oracle
 from giftune.emojiworld.pretrain.autoencoder import AutoencoderTraining, Pictures
+from giftune.emojiworld.pretrain.clip import train_clip, zero_shot_accuracy
+from giftune.emojiworld.pretrain.depth import depth_error, load_depths, train_depth
 from giftune.emojiworld.pretrain.evaluate import (
     contact_sheet,
     generate,
@@ -39,7 +42,7 @@ from giftune.emojiworld.pretrain.text_to_image import CaptionedLatents, TextToIm
 from giftune.emojiworld.pretrain.tokenizer import build_tokenizer
 
 ASSETS = Path(giftune.emojiworld.__path__[0]) / "assets"
-PIPELINE = ASSETS / "text_to_image"
+PIPELINE, DEPTH, CLIP = ASSETS / "text_to_image", ASSETS / "depth", ASSETS / "clip"
 TRAINING_SEED, TEST_SEED = 1000, 900_000  # of rendered scenes
 TEST_SCENES = 1000
 
@@ -95,6 +98,15 @@ def train_text_to_image(arguments: argparse.Namespace, scenes: Scenes) -> None:
     export_pipeline(vae, scale, training, tokenizer, PIPELINE)
 
 
+def train_depth_network(arguments: argparse.Namespace, scenes: Scenes) -> None:
+    depths = load_depths(arguments.scenes, TRAINING_SEED, 64, arguments.work)
+    train_depth(arguments.work, scenes, depths, arguments.depth_steps, DEPTH)
+
+
+def train_clip_model(arguments: argparse.Namespace, scenes: Scenes) -> None:
+    train_clip(arguments.work, scenes, arguments.clip_steps, CLIP)
+
+
 def evaluate(arguments: argparse.Namespace) -> None:
     """Print every figure as JSON and draw the sample sheets."""
     test = load_scenes(TEST_SCENES, TEST_SEED, 64, arguments.work)
@@ -104,6 +116,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     figures: dict[str, object] = {
         "autoencoder_psnr_db": reconstruction_psnr(pipeline.vae, test),
         "oracle_on_renders": oracle_accuracy(oracle, test),
+        **evaluate_perception(arguments, test),
     }
     rng = np.random.default_rng(arguments.seed)
     for name in ("seen", "held_out"):
@@ -114,11 +127,25 @@ def evaluate(arguments: argparse.Namespace) -> None:
     print(json.dumps(figures, indent=2))
 
 
+def evaluate_perception(arguments: argparse.Namespace, test: Scenes) -> dict[str, object]:
+    """Depth error and zero-shot accuracy of what is shipped."""
+    network = DPTForDepthEstimation.from_pretrained(DEPTH, torch_dtype=torch.float32).eval()
+    depths = load_depths(TEST_SCENES, TEST_SEED, 64, arguments.work)
+    name = f"local-dir:{CLIP}"
+    clip, tokenize = open_clip.create_model(name), open_clip.get_tokenizer(name)
+    return {
+        "depth": depth_error(lambda frames: network(pixel_values=frames).predicted_depth, test, depths),
+        "clip_zero_shot": zero_shot_accuracy(clip.eval(), tokenize, test),
+    }
+
+
 STAGES = {
     "autoencoder": train_autoencoder,
     "oracle": train_oracle,
     "text_encoder": train_text_encoder,
     "text_to_image": train_text_to_image,
+    "depth": train_depth_network,
+    "clip": train_clip_model,
 }
 
 
@@ -133,6 +160,8 @@ def main() -> None:
     parser.add_argument("--oracle-steps", type=int, default=2500)
     parser.add_argument("--text-encoder-steps", type=int, default=500)
     parser.add_argument("--text-to-image-steps", type=int, default=9000)
+    parser.add_argument("--depth-steps", type=int, default=3000)
+    parser.add_argument("--clip-steps", type=int, default=2000)
     parser.add_argument("--batch-size", type=int, default=20, help="of the text-to-image training")
     parser.add_argument("--samples", type=int, default=500, help="generated for each figure")
     parser.add_argument("--sampling-steps", type=int, default=30)

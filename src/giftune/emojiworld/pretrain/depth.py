@@ -147,7 +147,7 @@ def depth_error(
 ) -> dict[str, float]:
     """After aligning scale and shift to each picture: mean absolute error, and share of variance explained.
 
-    `model` maps frames in [-1, 1] to inverse depth, as `giftune.backbone.depth.load_depth` gives it.
+    `model` maps frames in [-1, 1] to inverse depth, as `giftune.metrics.features.load_depth` gives it.
     """
     errors, explained = [], []
     for pictures, truth in DataLoader(DepthPictures(scenes, depths), batch_size=batch_size):

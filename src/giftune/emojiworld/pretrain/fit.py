@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
@@ -30,7 +31,14 @@ def fit(
         log_every_n_steps=50,
         enable_model_summary=False,
     )
-    trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None)
+    with sdpa_kernel(_attention(trainer)):
+        trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None)
+
+
+def _attention(trainer: pl.Trainer) -> list[SDPBackend]:
+    """The plain form on a CPU: with so few tokens, flash attention's backward is half of a whole step."""
+    on_cpu = trainer.strategy.root_device.type == "cpu"
+    return [SDPBackend.MATH] if on_cpu else [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
 
 
 def warm_up_hold_decay(
