@@ -1,11 +1,9 @@
 """Every option of every group of the main job composes, and what it describes can be built."""
 
-from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
-import giftune
 from giftune.backbone.stable_diffusion import load_backbone
 from giftune.cli._build import build
 from giftune.cli._run import ROOT, plain, run
@@ -13,7 +11,6 @@ from giftune.unet.video_unet import VideoUNet
 from tests.checkpoints import build_sd1
 
 CONF = ROOT / "conf"
-ASSETS = Path(giftune.__file__).parent / "emojiworld" / "assets"
 GROUPS = {
     group for entry in OmegaConf.load(CONF / "base.yaml").defaults if entry != "_self_" for group in entry
 }
@@ -40,8 +37,6 @@ def checkpoint(tmp_path_factory):
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=str)
 def test_every_option(group, option, checkpoint, tmp_path):
     value = f"[{option}]" if group == "loss" else option
-    if option == "background" and not (ASSETS / "depth" / "config.json").exists():
-        pytest.skip("the embedded depth network is not here")
     config = compose(f"{group}={value}", *NEEDED.get((group, option), []))
     built = build({name: config[name] for name in ("loss", "optimizer", "trainer")}, "config")
     assert built["trainer"].max_steps == config["recommended"]["max_steps"]
