@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DATA = {".json", ".npz", ".png", ".safetensors", ".txt", ".yaml"}
+DATA = {".css", ".jinja", ".js", ".json", ".npz", ".png", ".safetensors", ".txt", ".yaml"}
 
 pytestmark = pytest.mark.slow
 
