@@ -26,6 +26,14 @@ def test_a_clip_is_framed_and_can_be_brought_back(path):
     torch.testing.assert_close(task.source.frames, source.frames[::2])
 
 
+@pytest.mark.parametrize("fit", ["pad", "crop", "stretch"])
+def test_a_result_is_framed_as_the_clip_was(path, fit):
+    (task,) = Gif(path, "a grey cat", max_frames=5, size=32, multiple=8, fit=fit)
+    again = task.frame(task.restore(task.clip))
+    assert again.frames.shape == task.clip.frames.shape
+    torch.testing.assert_close(again.frames, task.clip.frames, atol=0.05, rtol=0)
+
+
 def test_spreading_keeps_the_playing_time(path):
     for count in (3, 5, 7):
         (task,) = Gif(path, "a cat", num_frames=count, size=32, multiple=8)

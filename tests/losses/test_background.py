@@ -119,6 +119,20 @@ def test_the_source_is_looked_at_once(make):
     assert loss.depth.seen == 10 + 2 + 2 + 3 + 2, "another clip"
 
 
+def test_the_source_is_looked_at_once_for_all_runs_too(make, tmp_path):
+    step = make(num_frames=10)
+    first, again, other = (Background(Red(), cache=tmp_path, quantile=q) for q in (None, None, 0.5))
+    values = [loss(step) for loss in (first, again, other)]
+    assert values[0].equal(Background(Red())(step)) and values[1].equal(values[0])
+    assert first.depth.seen == 1 + 10 + 2 and again.depth.seen == 1 + 2
+    assert other.depth.seen == first.depth.seen, "other settings"
+    brighter = dataclasses.replace(step, decode=lambda latents: decode(latents) * 1.5)
+    for loss, change in ((Background(Red(2.0), cache=tmp_path), step), (again, brighter)):
+        loss._source, loss.depth.seen = None, 0
+        loss(change)
+        assert loss.depth.seen == first.depth.seen, "another network or decoder"
+
+
 def test_samples_of_one_source_share_its_depth(make):
     loss, step = Background(Red(), frames_per_step=1), make()
     values = [loss(dataclasses.replace(step, x0=step.x0 + i, source=step.x0)).item() for i in range(3)]

@@ -119,9 +119,21 @@ def test_the_cache_is_used_until_the_weights_change(make_method, clip, tmp_path)
     with torch.no_grad():
         dict(method.network.named_parameters())[method.trainable()[0]].add_(0.1)
     assert not edit().equal(first) and "inverting" in stages
-    assert len(list(tmp_path.iterdir())) == 2
     list(method.quick().edit(clip, ["a cat"], generator()))
-    assert len(list(tmp_path.iterdir())) == 2
+    assert {folder.name: len(list(folder.iterdir())) for folder in tmp_path.iterdir()} == {
+        "latents": 1,
+        "inversions": 2,
+    }
+
+
+def test_latents_are_encoded_once_for_all_runs_of_a_clip(make_method, clip, tmp_path, monkeypatch):
+    first = make_method(cache=tmp_path).prepare(clip, "a cat")
+    assert all(a.equal(b) for a, b in zip(first, make_method().prepare(clip, "a cat"), strict=True))
+    monkeypatch.setattr("giftune.methods.giftune.encode", None)
+    again = make_method(cache=str(tmp_path), norm="pooled", seed=9).prepare(clip, "a cat")
+    assert again.mean.equal(first.mean) and again.std.equal(first.std)
+    with pytest.raises(TypeError, match="NoneType"):
+        make_method(cache=tmp_path).prepare(clip.with_frames(clip.frames * 0.5), "a cat")
 
 
 def test_without_temporal_attention_the_rest_still_learns(make_method):

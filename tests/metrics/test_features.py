@@ -48,11 +48,11 @@ def empty_caches(monkeypatch, tmp_path):
         ),
         (
             load_flow,
-            "RAFT .*raft_small_C_T_V2-01064c6d.pth is missing, it comes from https://download.pytorch",
+            "RAFT .*raft_small_C_T_V2-01064c6d.pth of https://download.pytorch.org/models is not in torch",
         ),
         (
             load_lpips,
-            "AlexNet for LPIPS: .*alexnet-owt-7be5be79.pth is missing, it comes from https://download",
+            "AlexNet for LPIPS: alexnet-owt-7be5be79.pth of https://download.pytorch.org/models is not in",
         ),
     ],
 )
@@ -134,7 +134,7 @@ def test_pick_score_from_a_folder(tmp_path):
     network = load_pick_score(str(tmp_path / "pick"))
     assert network.name == "PickScore pick"
     assert network.logit_scale == pytest.approx(model.logit_scale.exp().item())
-    with pytest.raises(InputError, match=r"depth network source .*type 'clip', it must be 'dpt'"):
+    with pytest.raises(InputError, match=r"depth network source .* holds CLIPModel, it must be a DPTFor"):
         load_depth(str(tmp_path / "pick"))
 
 
@@ -151,6 +151,11 @@ def test_what_is_no_such_network_is_refused(tmp_path, depth_folder):
         load_depth(str(tmp_path))
     headless = DPTConfig.from_pretrained(depth_folder)
     DPTModel(headless).save_pretrained(tmp_path / "headless")
+    with pytest.raises(InputError, match="holds DPTModel, it must be a DPTForDepthEstimation"):
+        load_depth(str(tmp_path / "headless"))
+    config = json.loads((tmp_path / "headless" / "config.json").read_text())
+    config["architectures"] = ["DPTForDepthEstimation"]
+    (tmp_path / "headless" / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match="is no depth network: it lacks head"):
         load_depth(str(tmp_path / "headless"))
 
@@ -164,6 +169,31 @@ def test_depth_weights_without_what_nobody_reads_are_complete(tmp_path, depth_fo
     frames = noise()
     depths = [load_depth(str(folder)).measure(frames) for folder in (depth_folder, tmp_path / "published")]
     assert unused and torch.equal(*depths)
+
+
+def test_the_size_stands_beside_the_weights_in_an_old_form_or_in_the_configuration(tmp_path, depth_folder):
+    folder = shutil.copytree(depth_folder, tmp_path / "other")
+    assert load_depth(str(folder)).size == (32, 32), "the configuration's"
+    load_depth.cache_clear()
+    (folder / "preprocessor_config.json").write_text('{"size": 48, "image_mean": [0.4, 0.4, 0.4]}')
+    network = load_depth(str(folder))
+    assert network.size == (48, 48) and network.mean.unique() == torch.tensor(0.4)
+
+
+def test_pickles_are_not_opened_and_damage_is_said(tmp_path, depth_folder):
+    folder = shutil.copytree(depth_folder, tmp_path / "broken")
+    (folder / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(InputError, match=r"depth network source .* cannot be loaded"):
+        load_depth(str(folder))
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(InputError, match=r"has no \*\.safetensors"):
+        load_depth(str(folder))
+    (folder / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(InputError, match=r"has only pytorch_model\.bin, a pickle, which can run code"):
+        load_depth(str(folder))
+    (folder / "config.json").write_text("[]")
+    with pytest.raises(InputError):
+        load_depth(str(folder))
 
 
 def test_weights_in_half_precision_work_on_the_cpu(tmp_path, depth_folder, noise):

@@ -1,6 +1,5 @@
 import pytest
 import torch
-from torchmetrics import MetricCollection
 
 from giftune.errors import InputError
 from giftune.metrics.clip_mean import ClipMean
@@ -38,17 +37,7 @@ def test_metrics_that_agree_on_the_first_clip_are_not_merged():
     suite = Suite({"mean": Mean, "largest": Largest})
     for low, high in [(0.5, 0.5), (0.0, 1.0)]:
         scores, _ = suite.score(edited=torch.tensor([low, high]).reshape(2, 1, 1, 1).expand(2, 3, 4, 4))
-    assert [score.value for score in scores] == [0.5, 1.0]
-    assert suite.means() == {"mean": 0.5, "largest": 0.75}
-
-
-@pytest.mark.parametrize(("groups", "mean"), [(False, 0.5), (True, 0.75)])
-def test_why_collections_must_not_group(groups, mean):
-    """The library's default gives the largest in the place of the mean, without a word."""
-    collection = MetricCollection({"mean": Mean(), "largest": Largest()}, compute_groups=groups)
-    for low, high in [(0.5, 0.5), (0.0, 1.0)]:
-        collection.update(edited=torch.tensor([low, high]))
-    assert collection.compute() == {"mean": mean, "largest": 0.75}
+    assert [score.value for score in scores] == [0.5, 1.0], "and each edit counts alone"
 
 
 def test_what_cannot_be_measured_is_said_and_nothing_takes_its_place():
@@ -56,13 +45,18 @@ def test_what_cannot_be_measured_is_said_and_nothing_takes_its_place():
     scores, skipped = suite.score(edited=torch.zeros(2, 3, 4, 4), mask=None, prompt="a cat")
     assert [score.name for score in scores] == ["flicker"]
     assert skipped == {"clip": "CLIP is not here.", "background_flicker": "needs mask."}
-    assert suite.means() == {"flicker": 0.0}
     scores, _ = suite.score(edited=torch.zeros(2, 3, 4, 4), mask=torch.zeros(2, 4, 4))
     assert {score.name for score in scores} == {"flicker", "background_flicker"}
-    suite.reset()
-    assert suite.means() == {}
 
 
 def test_bad_input_stops_the_suite():
     with pytest.raises(InputError, match="edited has 1 frame"):
         Suite({"seam": LoopSeam}).score(edited=torch.zeros(1, 3, 4, 4))
+
+
+def test_or_is_forgiven_and_said():
+    suite = Suite({"seam": LoopSeam, "mean": Mean})
+    scores, skipped = suite.score(forgiving=True, edited=torch.zeros(1, 3, 4, 4))
+    assert [score.name for score in scores] == ["mean"] and "edited has 1 frame" in skipped["seam"]
+    scores, skipped = suite.score(forgiving=True, edited=torch.full((2, 3, 4, 4), float("nan")))
+    assert not scores and skipped["mean"] == "came out as nan." and "not finite" in skipped["seam"]

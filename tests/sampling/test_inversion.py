@@ -3,7 +3,7 @@ import torch
 from diffusers import DDIMScheduler
 
 from giftune.diffusion.schedule import Schedule
-from giftune.sampling.inversion import cached, invert
+from giftune.sampling.inversion import invert
 from giftune.sampling.sampler import sample
 
 SHAPE = (2, 4, 3, 8, 8)
@@ -43,41 +43,3 @@ def test_each_step_asks_for_the_noise_at_the_level_it_goes_to(schedule, rng):
         undone = oracle.step(torch.sin(before), t, after).prev_sample
         torch.testing.assert_close(undone, before, rtol=1e-4, atol=1e-5)
     assert torch.equal(result, states[-1])
-
-
-def test_cache_computes_once_and_returns_the_same(tmp_path, rng):
-    calls = []
-
-    def compute():
-        calls.append(1)
-        return torch.randn(SHAPE, generator=rng).bfloat16()
-
-    first = cached(tmp_path / "new", {"clip": "a", "steps": "50"}, compute)
-    again = cached(tmp_path / "new", {"steps": "50", "clip": "a"}, compute)
-    assert torch.equal(first, again) and first.dtype == again.dtype
-    assert len(calls) == 1
-    other = cached(tmp_path / "new", {"clip": "a", "steps": "5"}, compute)
-    assert not torch.equal(first, other)
-    assert len(list((tmp_path / "new").iterdir())) == 2
-
-
-def flip_last_byte(content: bytes) -> bytes:
-    return content[:-1] + bytes([content[-1] ^ 1])
-
-
-@pytest.mark.parametrize(
-    "damage", [lambda content: b"", lambda content: content[:-9], lambda content: b"junk" * 9, flip_last_byte]
-)
-def test_a_damaged_file_is_computed_again(tmp_path, damage):
-    calls = []
-
-    def compute():
-        calls.append(1)
-        return torch.arange(8.0)
-
-    cached(tmp_path, {"clip": "a"}, compute)
-    (path,) = tmp_path.iterdir()
-    path.write_bytes(damage(path.read_bytes()))
-    for _ in range(2):
-        assert torch.equal(cached(tmp_path, {"clip": "a"}, compute), torch.arange(8.0))
-    assert len(calls) == 2

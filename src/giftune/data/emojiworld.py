@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from giftune.emojiworld.captions import parse
 from giftune.emojiworld.world import make_clip
 from giftune.methods.base import EditTask
 
@@ -24,4 +25,6 @@ class EmojiWorld:
         self.prompts = tuple(prompts)
 
     def __iter__(self) -> Iterator[EditTask]:
-        yield EditTask(self.world.clip, self.world.caption, self.prompts, self.world.mask)
+        world = self.world
+        truth = {"flow": world.flow, "centres": world.centres, "depth": world.depth}
+        yield EditTask(world.clip, world.caption, self.prompts, world.mask, truth=truth, asked=parse)

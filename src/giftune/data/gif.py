@@ -46,5 +46,6 @@ class Gif:
         self.prompt, self.prompts = prompt.strip(), tuple(prompts)
 
     def __iter__(self) -> Iterator[EditTask]:
-        clip, restore = self.framing.apply(self.source), self.framing.restore
-        yield EditTask(clip, self.prompt, self.prompts, source=self.source, restore=restore)
+        apply, restore = self.framing.apply, self.framing.restore
+        clip = apply(self.source)
+        yield EditTask(clip, self.prompt, self.prompts, None, self.source, restore, apply)

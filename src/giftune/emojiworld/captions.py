@@ -1,5 +1,9 @@
 """The caption grammar of EmojiWorld."""
 
+import re
+from collections.abc import Iterable
+from functools import cache
+
 from numpy.random import Generator
 
 from giftune.emojiworld.backgrounds import BACKGROUNDS
@@ -33,6 +37,33 @@ def sample_caption(subject: str, background: str, style: str, motion: str, rng: 
     if style == "plain":
         return scene
     return str(rng.choice(STYLE_PHRASINGS, p=(0.6, 0.2, 0.2))).format(scene=scene, style=style)
+
+
+def parse(text: str) -> dict[str, str] | None:
+    """The subject, background and style that a caption names, or None if the grammar cannot produce it."""
+    scene, style = " ".join(text.lower().split()), "plain"
+    for phrasing in STYLE_PHRASINGS:
+        if found := _pattern(phrasing).fullmatch(scene):
+            scene, style = found["scene"], found["style"]
+            break
+    for phrasing in PHRASINGS:
+        if found := _pattern(phrasing).fullmatch(scene):
+            (background,) = (name for name, known in BACKGROUNDS.items() if known.place == found["place"])
+            return {"subject": found["subject"], "background": background, "style": style}
+    return None
+
+
+@cache
+def _pattern(phrasing: str) -> re.Pattern[str]:
+    """A phrasing with every word it may hold in place of each name in braces."""
+    names: dict[str, Iterable[str]] = {
+        "subject": SUBJECTS,
+        "verb": (verb for motion in MOTIONS.values() for verb in motion.verbs),
+        "place": (background.place for background in BACKGROUNDS.values()),
+        "style": (style for style in STYLES if style != "plain"),
+    }
+    groups = {name: f"(?P<{name}>{'|'.join(map(re.escape, known))})" for name, known in names.items()}
+    return re.compile(phrasing.format(**groups, scene="(?P<scene>.+)"))
 
 
 def words() -> list[str]:

@@ -1,6 +1,7 @@
 """Keeps the background where it was, judged by depth."""
 
 import hashlib
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -10,6 +11,8 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from giftune.errors import InputError
+from giftune.io.cache import cached
+from giftune.io.digest import digest, fingerprint
 from giftune.losses.depth_alignment import align, gradient_error, squared_error
 from giftune.losses.depth_mask import background_mask
 from giftune.losses.step import DenoisingStep
@@ -35,7 +38,7 @@ class Background(nn.Module):
     one of `every` steps, which then counts `every` times; no frame where alpha_bar_t < `min_alpha_bar`,
     because x0_hat says nothing there. Latents whose longer side exceeds `latent_size` are shrunk first.
     The choice follows from the step's own noise, so that a resumed run repeats it. The source's depth is
-    computed once, and again only when its latents change.
+    computed once, and again only when its latents change; `cache` is a folder that keeps it for other runs.
 
     Raises `InputError` for settings out of range, and for a source without background.
     """
@@ -51,6 +54,7 @@ class Background(nn.Module):
         softness: float = 0.25,
         gradient_weight: float = 0.5,
         num_scales: int = 4,
+        cache: str | Path | None = None,
     ) -> None:
         super().__init__()
         for name, number in (
@@ -72,6 +76,7 @@ class Background(nn.Module):
         self.frames_per_step, self.every, self.latent_size = frames_per_step, every, latent_size
         self.min_alpha_bar, self.quantile, self.softness = min_alpha_bar, quantile, softness
         self.gradient_weight, self.num_scales = gradient_weight, num_scales
+        self.cache = None if cache is None else Path(cache) / "backgrounds"
         self._source: Source | None = None
 
     def forward(self, step: DenoisingStep) -> Float[Tensor, ""]:
@@ -86,14 +91,15 @@ class Background(nn.Module):
     def _error(self, step: DenoisingStep, chosen: Int[Tensor, "k"]) -> Float[Tensor, "b"]:
         clean = step.x0 if step.source is None else step.source
         if self._source is None or not torch.equal(self._source.latents, clean):
-            self._source = self._look_at(step, clean)
+            found = cached(self.cache, self._key(step, clean), lambda: self._look_at(step, clean))
+            self._source = Source(clean, *(found[name].to(clean.device) for name in ("depth", "mask")))
         target, mask = self._source.depth[:, chosen], self._source.mask[:, chosen]
         residual = align(self._depth(step, step.x0_hat[:, :, chosen]), target, mask) - target
         gradients = gradient_error(residual, mask, self.num_scales)
         return squared_error(residual, mask) + self.gradient_weight * gradients
 
     @torch.no_grad()
-    def _look_at(self, step: DenoisingStep, clean: Float[Tensor, "b c f h w"]) -> Source:
+    def _look_at(self, step: DenoisingStep, clean: Float[Tensor, "b c f h w"]) -> dict[str, Tensor]:
         depth = torch.cat([self._depth(step, part) for part in clean.split(CHUNK, dim=2)], dim=1)
         depth = depth - rearrange(depth, "b f h w -> b (f h w)").median(dim=1).values[:, None, None, None]
         deviation = depth.abs().mean((1, 2, 3), keepdim=True)
@@ -110,7 +116,19 @@ class Background(nn.Module):
                 f"loss background finds no background: it is {share:.1%} of the source, at least {LEAST:.0%} "
                 "is needed; set loss.background.module.quantile higher, or leave background out of loss."
             )
-        return Source(clean, depth, mask)
+        return {"depth": depth, "mask": mask}
+
+    @torch.no_grad()
+    def _key(self, step: DenoisingStep, clean: Float[Tensor, "b c f h w"]) -> dict[str, str]:
+        """Everything that `_look_at` depends on; what it makes of one frame tells decoders apart."""
+        if self.cache is None:
+            return {}
+        return {
+            "latents": digest([clean]),
+            "one frame": digest([self._depth(step, clean[:, :, :1])]),
+            "depth": fingerprint(self.depth),
+            "settings": f"{self.latent_size} {self.quantile} {self.softness}",
+        }
 
     def _depth(self, step: DenoisingStep, latents: Float[Tensor, "b c f h w"]) -> Float[Tensor, "b f H W"]:
         if step.decode is None:

@@ -1,7 +1,7 @@
 """What the rest of the program may ask of a method, and what it gives to it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,6 +20,10 @@ def _unchanged(clip: Clip) -> Clip:
     return clip
 
 
+def _nothing_known(prompt: str) -> None:
+    return None
+
+
 @dataclass(frozen=True, eq=False)
 class EditTask:
     """One clip, what it shows, and what it shall show instead."""
@@ -30,6 +34,9 @@ class EditTask:
     mask: Float[Tensor, "f h w"] | None = None
     source: Clip | None = None  # as it was read; None if it is `clip`
     restore: Callable[[Clip], Clip] = _unchanged  # brings a result back to the size of `source`
+    frame: Callable[[Clip], Clip] = _unchanged  # what it makes of such a result is as the model sees it
+    truth: Mapping[str, Any] = field(default_factory=dict)  # of `clip`, by the names that metrics ask for
+    asked: Callable[[str], Mapping[str, str] | None] = _nothing_known  # what a prompt names, if that is known
 
 
 @runtime_checkable

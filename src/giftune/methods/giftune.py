@@ -21,11 +21,12 @@ from giftune.clip import Clip
 from giftune.diffusion.noise import independent
 from giftune.diffusion.prediction import add_noise, target
 from giftune.errors import InputError
+from giftune.io.cache import cached
+from giftune.io.digest import digest, fingerprint
 from giftune.losses.step import DenoisingStep
-from giftune.methods._digest import digest, fingerprint
 from giftune.methods.base import OnProgress
 from giftune.methods.denoiser import denoiser
-from giftune.sampling.inversion import cached, invert
+from giftune.sampling.inversion import invert
 from giftune.sampling.sampler import Denoise, sample
 from giftune.unet.inflate import inflate, verify
 from giftune.unet.trainable import SUFFIXES, select_trainable
@@ -45,8 +46,9 @@ class GifTune:
 
     `posterior` "sample" tunes on a fresh sample of the source's latents in each step, "mean" on their mean,
     from which inversion always starts. With `inversion_steps` None an edit starts from plain noise, the same
-    for all prompts. `cache` is a folder for inverted latents. Without `temporal` nothing of that
-    name is trained. Raises `InputError` for settings out of range.
+    for all prompts. `cache` is a folder for encoded and inverted latents. Without `temporal` nothing of that
+    name is trained; `frozen` names parts of the U-Net that keep their weights. Raises `InputError` for
+    settings out of range.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class GifTune:
         temporal: bool = True,
         norm: str = "per_frame",
         trainable: Sequence[str] = SUFFIXES,
+        frozen: Sequence[str] = (),
         posterior: str = "sample",
         gradient_checkpointing: bool = False,
         num_steps: int = 50,
@@ -63,7 +66,7 @@ class GifTune:
         inversion_steps: int | None = 50,
         batch_size: int = 1,
         seed: int = 0,
-        cache: Path | None = None,
+        cache: str | Path | None = None,
     ) -> None:
         if posterior not in ("sample", "mean"):
             raise InputError(f"posterior is {posterior!r}, it must be 'sample' or 'mean'.")
@@ -74,13 +77,14 @@ class GifTune:
         self.backbone, self.schedule = backbone, backbone.schedule
         self.device, self.dtype = backbone.device, backbone.dtype
         self.posterior, self.num_steps, self.guidance = posterior, num_steps, guidance
-        self.inversion_steps, self.batch_size, self.cache = inversion_steps, batch_size, cache
+        self.inversion_steps, self.batch_size = inversion_steps, batch_size
+        self.cache = None if cache is None else Path(cache)
         self._base = fingerprint(backbone.unet)
         with torch.random.fork_rng(devices=[]):  # new layers draw their weights from the global generator
             torch.manual_seed(seed)
             self.network = inflate(backbone.unet, pattern, temporal, norm)  # type: ignore[arg-type]
         chosen = [suffix for suffix in trainable if temporal or suffix != "temporal"]
-        self._names = select_trainable(self.network, chosen)
+        self._names = select_trainable(self.network, chosen, frozen)
         for parameter in self.network.parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()
@@ -95,8 +99,7 @@ class GifTune:
         if self.dtype == torch.float16:
             raise InputError("backbone.dtype is float16, too narrow to tune in; use bfloat16 or float32.")
         verify(self.network)
-        posterior = encode(self.backbone.vae.to(self.device), clip.frames)
-        batch = TuningBatch(posterior.mean[None].float(), posterior.std[None].float(), self._text([caption]))
+        batch = TuningBatch(*self._posterior(clip), self._text([caption]))
         self.backbone.vae.to("cpu")
         self.backbone.text_encoder.to("cpu")
         return batch
@@ -165,7 +168,7 @@ class GifTune:
         self, clip: Clip, generator: Generator, on_progress: OnProgress | None
     ) -> Float[Tensor, "1 c f h w"]:
         """Noise that leads back to the clip (DDIM inversion with an empty prompt), or plain noise."""
-        latents = encode(self.backbone.vae.to(self.device), clip.frames).mean[None].float()
+        latents, _ = self._posterior(clip)
         steps = self.inversion_steps
         if steps is None:
             return _noise_like(latents, generator)
@@ -174,12 +177,30 @@ class GifTune:
             if on_progress:
                 on_progress("inverting", step, steps)
 
-        def compute() -> Tensor:
-            return invert(self._denoiser([""]), latents, self.schedule, steps, on_step)
+        def compute() -> dict[str, Tensor]:
+            return {"latents": invert(self._denoiser([""]), latents, self.schedule, steps, on_step)}
 
         if self.cache is None:
-            return compute()
-        return cached(self.cache, self._inversion_key(latents, steps), compute).to(self.device)
+            return compute()["latents"]
+        folder = self.cache / "inversions"
+        return cached(folder, self._inversion_key(latents, steps), compute)["latents"].to(self.device)
+
+    def _posterior(self, clip: Clip) -> tuple[Float[Tensor, "1 c f h w"], Float[Tensor, "1 c f h w"]]:
+        """Mean and standard deviation of the clip's latents."""
+
+        def compute() -> dict[str, Tensor]:
+            posterior = encode(self.backbone.vae.to(self.device), clip.frames)
+            return {"mean": posterior.mean[None].float(), "std": posterior.std[None].float()}
+
+        vae = self.backbone.vae
+        key = {
+            "clip": clip.content_hash(),
+            "autoencoder": f"{fingerprint(vae)} {vae.dtype}",
+            "scale": f"{vae.config.scaling_factor} {vae.config.shift_factor}",
+            "device": self.device.type,
+        }
+        found = cached(self.cache and self.cache / "latents", key, compute)
+        return found["mean"].to(self.device), found["std"].to(self.device)
 
     def _inversion_key(self, latents: Tensor, steps: int) -> dict[str, str]:
         """Everything that the inverted latents depend on."""

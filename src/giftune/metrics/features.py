@@ -4,8 +4,7 @@ Nothing is fetched unless `download` is set, and nothing stands in for what is m
 """
 
 import functools
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import open_clip
 import torch
 from open_clip.pretrained import get_pretrained_cfg
+from safetensors import SafetensorError
 from torch import nn
 from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 from torchvision.models import AlexNet_Weights  # type: ignore[import-untyped]
@@ -24,9 +24,9 @@ from torchvision.models.optical_flow import (  # type: ignore[import-untyped]
 )
 from transformers import CLIPModel, DPTForDepthEstimation, DPTImageProcessor
 from transformers.utils import cached_file
-from transformers.utils import logging as transformers_logging
 
 from giftune.errors import InputError
+from giftune.metrics._quiet import quiet
 from giftune.metrics.clip_network import OpenClip, TransformersClip
 from giftune.metrics.depth_network import DepthNetwork
 from giftune.metrics.flow_network import FlowNetwork
@@ -38,6 +38,7 @@ RAFT = {
     "raft_large": (raft_large, Raft_Large_Weights.DEFAULT),
 }
 UNUSED = "fusion_stage.layers.0.residual_layer1."  # DPT's first fusion has no residual: files may omit it
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 FETCH = "download=true fetches it"
 
 
@@ -82,7 +83,7 @@ def load_pick_score(
     Its tokenizer and colours are those of CLIP-ViT-H-14-laion2B, which are open_clip's own. Raises
     `MissingWeights`, and `InputError` for another kind of model.
     """
-    model = _transformers_model(CLIPModel, "clip", source, download, "PickScore")
+    model = _transformers_model(CLIPModel, source, download, "PickScore")
     tokenizer = open_clip.SimpleTokenizer(context_length=model.config.text_config.max_position_embeddings)
     colours = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
     return TransformersClip(model.to(device), tokenizer, *colours, f"PickScore {_shown(source)}")
@@ -94,13 +95,11 @@ def load_depth(
 ) -> DepthNetwork:
     """A DPTForDepthEstimation from the hub, a folder that `save_pretrained` wrote, or `emojiworld`.
 
-    Raises `MissingWeights`, and `InputError` for what is no depth network.
+    Raises `MissingWeights`, and `InputError` for what is no depth network; pickles are never opened.
     """
     folder = _folder(source, "depth", "depth network")
-    model = _transformers_model(
-        DPTForDepthEstimation, "dpt", str(folder or source), download, "depth network"
-    )
-    size, mean, std = _depth_input(str(folder or source), model.config)
+    model = _transformers_model(DPTForDepthEstimation, str(folder or source), download, "depth network")
+    size, mean, std = _depth_input(str(folder or source), model.config, download)
     return DepthNetwork(model, size, mean, std, f"DPT {_shown(source)}").to(device)
 
 
@@ -146,21 +145,22 @@ def _published_clip(source: str, download: bool) -> tuple[str, dict[str, Any]]:
     return name, {"pretrained": path, "force_quick_gelu": quick, "force_preprocess_cfg": colours}
 
 
-def _transformers_model(kind: Any, model_type: str, source: str, download: bool, what: str) -> Any:
+def _transformers_model(kind: Any, source: str, download: bool, what: str) -> Any:
     local = Path(source).is_dir()
     if local and not (Path(source) / "config.json").is_file():
         raise InputError(f"{what} source {source} lacks config.json.")
     if not local:
         _cached(what, source, "config.json", download)
-    with _quiet():
+    elif not any(Path(source).glob("*.safetensors")):
+        pickles = sorted(path.name for pattern in PICKLES for path in Path(source).glob(pattern))
+        found = f"only {pickles[0]}, a pickle, which can run code" if pickles else "no *.safetensors"
+        raise InputError(f"{what} source {source} has {found}: weights as safetensors are needed.")
+    with quiet():
         try:
-            found = kind.config_class.get_config_dict(source, local_files_only=not download)[0].get(
-                "model_type"
-            )
-            if found != model_type:
-                raise InputError(
-                    f"{what} source {source} holds a model of type {found!r}, it must be {model_type!r}."
-                )
+            config = kind.config_class.get_config_dict(source, local_files_only=not download)[0]
+            found = (config.get("architectures") or [config.get("model_type")])[0]
+            if found != kind.__name__:
+                raise InputError(f"{what} source {source} holds {found}, it must be a {kind.__name__}.")
             model, report = kind.from_pretrained(
                 source,
                 local_files_only=not download,
@@ -168,7 +168,7 @@ def _transformers_model(kind: Any, model_type: str, source: str, download: bool,
                 dtype=torch.float32,
                 use_safetensors=True,
             )
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             if isinstance(error, InputError):
                 raise
             refusal = f"{what} source {source} cannot be loaded: {_first_line(error)}"
@@ -180,12 +180,15 @@ def _transformers_model(kind: Any, model_type: str, source: str, download: bool,
     return model
 
 
-def _depth_input(source: str, config: Any) -> tuple[tuple[int, int], list[float], list[float]]:
+def _depth_input(
+    source: str, config: Any, download: bool
+) -> tuple[tuple[int, int], Sequence[float], Sequence[float]]:
     """Size, mean and spread of colours: of the processor beside the weights, else DPT's usual ones."""
     try:
-        processor = DPTImageProcessor.from_pretrained(source, local_files_only=True)
+        processor = DPTImageProcessor.from_pretrained(source, local_files_only=not download)
     except OSError:
-        return (config.image_size, config.image_size), [0.5] * 3, [0.5] * 3
+        sides = [config.image_size] * 2 if isinstance(config.image_size, int) else config.image_size
+        return (sides[0], sides[1]), [0.5] * 3, [0.5] * 3
     return (processor.size["height"], processor.size["width"]), processor.image_mean, processor.image_std
 
 
@@ -198,29 +201,15 @@ def _cached(what: str, repository: str, file: str, download: bool) -> str:
 
 
 def _require_torch_weights(what: str, url: str, download: bool) -> None:
-    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
-    if path.is_file():
+    place, _, file = url.rpartition("/")
+    if (Path(torch.hub.get_dir()) / "checkpoints" / file).is_file():
         return
     if not download:
-        raise MissingWeights(f"{what}: {path} is missing, it comes from {url}; {FETCH}.")
+        raise MissingWeights(f"{what}: {file} of {place} is not in torch's cache; {FETCH}.")
     try:
         torch.hub.load_state_dict_from_url(url, progress=False)
     except OSError as error:
         raise MissingWeights(f"{what}: {url} could not be fetched.") from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No loading bars and no report on keys: `_transformers_model` reads it."""
-    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
 
 
 def _shown(source: str) -> str:

@@ -1,12 +1,12 @@
 """All metrics on one edit: what they found, and what could not be measured."""
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torchmetrics import MetricCollection
-
+from giftune.errors import InputError
 from giftune.metrics.clip_mean import ClipMean
 from giftune.metrics.features import MissingWeights
 
@@ -37,37 +37,31 @@ class Suite:
             except MissingWeights as missing:
                 self.skipped[name] = str(missing)
 
-    def score(self, **inputs: Any) -> tuple[list[Score], dict[str, str]]:
+    def score(self, forgiving: bool = False, **inputs: Any) -> tuple[list[Score], dict[str, str]]:
         """The scores of one edit, and why others are missing; inputs that are None count as not given.
 
-        The metrics themselves go on averaging until `reset`. Raises `InputError` for bad input.
+        Raises `InputError` for input that a metric refuses; when `forgiving` that is one more reason.
         """
         given = {name: value for name, value in inputs.items() if value is not None}
-        skipped, able = dict(self.skipped), {}
+        scores, skipped = [], dict(self.skipped)
         for name, metric in self.metrics.items():
-            absent = [need for need in _needs(metric) if need not in given]
-            if absent:
+            needs = _needs(metric)
+            if absent := [need for need in needs if need not in given]:
                 skipped[name] = f"needs {' and '.join(absent)}."
-            else:
-                able[name] = metric
-        # It hands every metric the inputs that it names. With groups, metrics whose first values coincide
-        # would be merged, and share all later ones.
-        values = MetricCollection(dict(able), compute_groups=False)(**given) if able else {}
-        scores = [
-            Score(name, float(values[name]), metric.unit, metric.higher_is_better, metric.backbone)
-            for name, metric in able.items()
-        ]
-        return scores, skipped
-
-    def means(self) -> dict[str, float]:
-        """Mean over all edits scored so far, of the metrics that were measured at all."""
-        return {
-            name: float(metric.compute()) for name, metric in self.metrics.items() if metric.update_called
-        }
-
-    def reset(self) -> None:
-        for metric in self.metrics.values():
+                continue
             metric.reset()
+            try:
+                value = float(metric(**{need: given[need] for need in needs}))
+            except InputError as refusal:
+                if not forgiving:
+                    raise
+                skipped[name] = str(refusal)
+                continue
+            if math.isfinite(value):
+                scores.append(Score(name, value, metric.unit, metric.higher_is_better, metric.backbone))
+            else:
+                skipped[name] = f"came out as {value}."
+        return scores, skipped
 
 
 def _needs(metric: ClipMean) -> list[str]:

@@ -1,19 +1,11 @@
 """DDIM inversion: the noise from which the sampler leads back to given latents."""
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping
-from pathlib import Path
-
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from giftune.diffusion.ddim import ddim_step
 from giftune.diffusion.schedule import Schedule
-from giftune.io.atomic import atomic_path
 from giftune.sampling.sampler import Denoise, OnStep, require_finite
 
 
@@ -36,33 +28,3 @@ def invert(
         if on_step:
             on_step(step, latents)
     return require_finite(latents)
-
-
-def cached(folder: Path, key_parts: Mapping[str, str], compute: Callable[[], Tensor]) -> Tensor:
-    """`compute()` on the CPU, remembered in `folder` under a hash of everything that it depends on.
-
-    A damaged file is computed again.
-    """
-    key = json.dumps(dict(key_parts), sort_keys=True)
-    path = folder / f"{hashlib.sha256(key.encode()).hexdigest()}.safetensors"
-    if (found := _read(path)) is not None:
-        return found
-    latents = compute().detach().cpu().contiguous()
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        save_file({"latents": latents}, temporary, metadata={"key": key, "sha256": _digest(latents)})
-    return latents
-
-
-def _read(path: Path) -> Tensor | None:
-    try:
-        with safe_open(path, framework="pt") as file:
-            latents = file.get_tensor("latents")
-            intact = (file.metadata() or {}).get("sha256") == _digest(latents)
-    except (OSError, SafetensorError):
-        return None
-    return latents if intact else None
-
-
-def _digest(latents: Tensor) -> str:
-    return hashlib.sha256(latents.flatten().view(torch.uint8).numpy().tobytes()).hexdigest()

@@ -10,11 +10,14 @@ from giftune.errors import InputError
 SUFFIXES = ("attn1.to_q", "attn2.to_q", "temporal")
 
 
-def select_trainable(module: nn.Module, suffixes: Sequence[str] = SUFFIXES) -> list[str]:
+def select_trainable(
+    module: nn.Module, suffixes: Sequence[str] = SUFFIXES, frozen: Sequence[str] = ()
+) -> list[str]:
     """Freeze everything but the modules whose dotted name ends with a suffix; return the trainable names.
 
     Normalisation inside a chosen module stays frozen, as in Tune-A-Video: the projections behind it can
-    absorb its scale. Raises `InputError` for a suffix without any match.
+    absorb its scale. So does whatever is inside a part named in `frozen`. Raises `InputError` for a suffix or
+    a part without any match, and when nothing is left.
     """
     module.requires_grad_(False)
     for suffix in suffixes:
@@ -24,7 +27,16 @@ def select_trainable(module: nn.Module, suffixes: Sequence[str] = SUFFIXES) -> l
             raise InputError(f"suffixes contains {suffix!r}, but no module with parameters ends so")
         for parameter in parameters:
             parameter.requires_grad_(True)
-    return [name for name, parameter in module.named_parameters() if parameter.requires_grad]
+    for part in frozen:
+        found = [m for name, m in module.named_modules() if part and f".{name}".endswith(f".{part}")]
+        if not found:
+            raise InputError(f"frozen contains {part!r}, but the network has no such part")
+        for inner in found:
+            inner.requires_grad_(False)
+    names = [name for name, parameter in module.named_parameters() if parameter.requires_grad]
+    if frozen and not names:
+        raise InputError(f"frozen is {', '.join(frozen)}, which leaves nothing to learn")
+    return names
 
 
 def count(module: nn.Module) -> int:

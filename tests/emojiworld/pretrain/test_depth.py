@@ -5,7 +5,6 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from giftune.backbone.depth import load_depth
 from giftune.emojiworld.pretrain import depth as module
 from giftune.emojiworld.pretrain import scenes as scenes_module
 from giftune.emojiworld.pretrain.depth import (
@@ -19,6 +18,7 @@ from giftune.emojiworld.pretrain.depth import (
 )
 from giftune.emojiworld.pretrain.scenes import _draw_chunk, load_scenes
 from giftune.emojiworld.scene import render
+from giftune.metrics.features import load_depth
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_what_is_saved_is_small_and_loads_like_any_other(
     monkeypatch.setattr(module, "fit", lambda training, *_: trained.append(training))
     folder = tmp_path / "assets"
     train_depth(tmp_path, *world, steps=2, folder=folder)
-    loaded, network = load_depth(folder), trained[0].model.float().eval()
+    loaded, network = load_depth(str(folder)), trained[0].model.float().eval()
     assert loaded.size == (64, 64)
     frames = next(iter(DataLoader(DepthPictures(*world), batch_size=8)))[0]
     torch.testing.assert_close(loaded(frames), network(pixel_values=frames).predicted_depth)

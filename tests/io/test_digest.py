@@ -3,7 +3,7 @@ import hashlib
 import torch
 from torch import nn
 
-from giftune.methods._digest import digest, fingerprint
+from giftune.io.digest import digest, fingerprint
 
 
 def test_digest_is_that_of_the_bytes():
