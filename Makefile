@@ -16,7 +16,7 @@ else
 SELECT := -m "not slow"
 endif
 
-.PHONY: help setup dev demo test lint zoo clean
+.PHONY: help setup dev demo sweep test lint zoo clean
 
 help:  ## Show this list
 	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ dev: $(VENV)/.installed-dev  ## The same, with the test and lint tools
 
 demo: setup  ## Tune the embedded model on the embedded clip, edit it, and say where the results are (no network, no GPU)
 	@$(BIN)/giftune tune $(ARGS)
+
+sweep: setup  ## The whole ablation on the embedded model, then its report (about an hour on two cores; resumes)
+	@$(BIN)/giftune tune sweeps=ablation $(ARGS) && failed=0 || failed=$$?; \
+	$(BIN)/giftune report runs/ablation && exit $$failed
 
 test: dev  ## Lint, check types and test (under CI=true the slow tests too)
 	@$(BIN)/ruff check .

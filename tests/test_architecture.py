@@ -34,7 +34,7 @@ LIBRARIES = {
     "errors": set(),
     "__init__": set(),
     "clip": set(),
-    "io": {"PIL", "av", "decord", "imageio"},
+    "io": {"PIL", "av", "decord", "imageio", "safetensors"},
     "diffusion": set(),
     "attention": {"diffusers"},
     "unet": {"diffusers", "safetensors"},
@@ -44,13 +44,13 @@ LIBRARIES = {
     "emojiworld/pretrain": {"PIL", "diffusers", "open_clip", "pytorch_lightning", "rich", "safetensors",
                             "tokenizers", "transformers"},
     "backbone": {"diffusers", "huggingface_hub", "peft", "safetensors", "transformers"},
-    "sampling": {"safetensors"},
+    "sampling": set(),
     "methods": {"diffusers"},
-    "training": {"pytorch_lightning", "rich", "wandb"},
+    "training": {"PIL", "psutil", "pytorch_lightning", "tensorboard"},
     "data": set(),
     "benchmark": set(),
-    "report": {"PIL", "matplotlib"},
-    "cli": {"huggingface_hub", "hydra", "omegaconf", "packaging", "rich"},
+    "report": {"PIL", "jinja2", "matplotlib"},
+    "cli": {"filelock", "huggingface_hub", "hydra", "omegaconf", "packaging", "rich", "wandb"},
 }  # fmt: skip
 LOADERS = {"from_pretrained", "from_single_file"}
 MAY_LOAD = ("backbone/", "metrics/features.py", "emojiworld/pretrain/")

@@ -1,6 +1,5 @@
 """Every option of every group of the main job composes, and what it describes can be built."""
 
-
 import pytest
 from omegaconf import OmegaConf
 
@@ -15,7 +14,9 @@ GROUPS = {
     group for entry in OmegaConf.load(CONF / "base.yaml").defaults if entry != "_self_" for group in entry
 }
 OPTIONS = sorted(
-    (path.parent.name, path.stem) for path in CONF.glob("*/[a-z]*.yaml") if path.parent.name in GROUPS
+    (path.parent.name, path.stem)
+    for path in CONF.glob("*/[a-z]*.yaml")
+    if path.parent.name in GROUPS - {"ablation", "experiment"}  # in test_sweeps.py
 )
 NEEDED = {
     ("backbone", "local"): ["backbone.source=here"],
@@ -81,6 +82,40 @@ def test_ablations_are_one_setting_each():
     assert compose("temporal=none")["method"]["temporal"] is False
     assert compose("pattern=per_frame")["method"]["pattern"]["_target_"].endswith("per_frame")
     assert compose("seed=8")["method"]["seed"] == 8
+
+
+def test_the_embedded_model_is_scored_by_the_embedded_networks(tmp_path):
+    def clip(*settings):
+        config = compose(*settings)
+        used = config["metric"]["textual_faithfulness"]["clip"]
+        assert used == config["networks"]["clip"]
+        return used["source"], used["device"]
+
+    assert clip() == ("emojiworld", "auto") and clip("backbone=sd15") == ("ViT-L-14", "auto")
+    assert clip("networks=published")[0] == "ViT-L-14"
+    assert clip("backbone=sd15", "networks=emojiworld", "backbone.device=cpu") == ("emojiworld", "cpu")
+    (tmp_path / "experiment").mkdir()
+    for number, (groups, source) in enumerate(
+        (
+            (["backbone: sd15"], "ViT-L-14"),
+            (["networks: published"], "ViT-L-14"),
+            (["loss: []"], "emojiworld"),
+        )
+    ):
+        lines = "".join(f"  - override /{group}\n" for group in groups)
+        (tmp_path / "experiment" / f"e{number}.yaml").write_text(f"# @package _global_\ndefaults:\n{lines}")
+        extra = [f"hydra.searchpath=[file://{tmp_path}]", f"experiment=e{number}"]
+        assert clip(*extra)[0] == source
+        assert clip(*extra, "networks=emojiworld")[0] == "emojiworld"
+
+
+def test_every_metric_is_measured_unless_others_are_chosen():
+    files = {path.stem for path in (CONF / "metric").glob("*.yaml")} - {"all", "of_clips"}
+    assert set(compose()["metric"]) == files
+    assert set(compose("metric=[flicker,loop_seam]")["metric"]) == {"flicker", "loop_seam"}
+    assert not compose("metric=[]").get("metric")
+    given = compose("edited=a.gif", command="evaluate")["metric"]
+    assert files - set(given) == {"true_warp_error", "true_background_depth", "trajectory_error"}
 
 
 def test_experiments_override_the_base(tmp_path):

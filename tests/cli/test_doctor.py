@@ -17,6 +17,10 @@ def no_import(name: str):
     raise RuntimeError("operator torchvision::nms does not exist")
 
 
+def no_torch(name: str):
+    raise ImportError(name)
+
+
 @pytest.mark.parametrize(("statuses", "code"), [("ok note", 0), ("ok fail ok", 1)])
 def test_only_failures_change_the_exit_status(statuses, code, monkeypatch, capsys) -> None:
     checks = [Check(status, "subject", "found", "mend it") for status in statuses.split()]
@@ -106,6 +110,23 @@ def test_optional_weights_are_looked_for_in_the_cache_of_the_hub(tmp_path: Path,
     assert doctor.check_optional(*look).status == "ok"
 
 
+def test_optional_weights_of_torch_are_those_that_the_scores_ask_for(tmp_path: Path, monkeypatch) -> None:
+    import torch
+    from torchvision.models import AlexNet_Weights
+    from torchvision.models.optical_flow import Raft_Small_Weights
+
+    wanted = [Raft_Small_Weights.DEFAULT.url, AlexNet_Weights.IMAGENET1K_V1.url]
+    assert list(doctor.OPTIONAL_OF_TORCH.values()) == [url.rpartition("/")[2] for url in wanted]
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    for file in doctor.OPTIONAL_OF_TORCH.values():
+        assert doctor.check_optional_of_torch("network", file).status == "note"
+        (tmp_path / "checkpoints").mkdir(exist_ok=True)
+        (tmp_path / "checkpoints" / file).touch()
+        assert doctor.check_optional_of_torch("network", file).status == "ok"
+    monkeypatch.setattr(doctor, "import_module", no_torch)
+    assert doctor.check_optional_of_torch("network", "x.pth").status == "note"
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\nfrom giftune.cli.doctor import main\n"
@@ -115,3 +136,17 @@ def test_help_imports_nothing_heavy() -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert "giftune doctor" in result.stdout
+
+
+def test_launchers_are_optional(monkeypatch) -> None:
+    assert doctor.check_launchers().status == "ok"
+    version = doctor.metadata.version
+
+    def without_ray(name: str) -> str:
+        if name == "hydra-ray-launcher":
+            raise doctor.metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(doctor.metadata, "version", without_ray)
+    check = doctor.check_launchers()
+    assert check.status == "note" and check.found.endswith("optional: ray") and "launchers" in check.remedy

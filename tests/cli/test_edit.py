@@ -1,18 +1,26 @@
+import json
+import shutil
+
 from giftune.io.gif import read_gif
 
 
 def test_more_edits_without_tuning(giftune, finished, tmp_path):
-    import shutil
-
     run = shutil.copytree(finished, tmp_path / "run")
-    kept = {path: path.read_bytes() for path in run.rglob("*") if path.suffix in (".safetensors", ".jsonl")}
+    kept = {path: path.read_bytes() for path in (run / "weights.safetensors", run / "train.jsonl")}
     kept |= {path: path.read_bytes() for path in (run / "edits").glob("*.gif")}
+    inversions = finished.parent.with_name("runs.cache") / "inversions"  # found wherever the run is now
+    before = set(inversions.iterdir())
     status, out, said = giftune("edit", f"run={run}", "prompts=[a red ball]", "num_steps=2", "guidance=1")
     assert status == 0 and said == "" and "drew 1 edit" in out and "tuned" not in out
     assert {path: path.read_bytes() for path in kept} == kept
     (new,) = set((run / "edits").glob("*.gif")) - set(kept)
     assert new.name.startswith("a-red-ball-") and len(read_gif(new)) == 5
-    assert len(list((run / "inversions").iterdir())) == 2  # one for 3 steps, one for 2
+    assert len(set(inversions.iterdir()) - before) == 1  # of 2 steps; that of 3 was there
+    records = [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
+    assert [record["prompt"] for record in records] == ["a panda", "the beach", "a red ball"]
+    assert "scored 1 edit" in out and records[2]["settings"]["num_steps"] == 2
+    giftune("edit", f"run={run}", "prompts=[a fox]", "num_steps=2", "score=false")
+    assert len((run / "records.jsonl").read_text().splitlines()) == 3
 
 
 def test_refuses(giftune, finished, tmp_path):

@@ -11,10 +11,13 @@ def config():
         "method": {"num_steps": 50, "inversion_steps": 50, "guidance": 5.0, "batch_size": 4},
         "edit": {"quality": "small", "prompts": []},
         "data": {"path": "a.gif"},
+        "metric": {"flicker": {}},
     }
 
 
-NOTHING = {key: None for key in ("seed", "num_steps", "guidance", "batch_size", "quality", "source")}
+NOTHING = dict.fromkeys(("seed", "num_steps", "guidance", "batch_size", "quality", "source")) | {
+    "score": True
+}
 
 
 def test_what_is_not_given_stays():
@@ -25,6 +28,7 @@ def test_inversion_follows_the_number_of_steps():
     new = _updated(config(), {**NOTHING, "num_steps": 20, "seed": 0, "quality": "best", "source": "b.gif"})
     assert new["method"] == {"num_steps": 20, "inversion_steps": 20, "guidance": 5.0, "batch_size": 4}
     assert (new["seed"], new["edit"]["quality"], new["data"]["path"]) == (0, "best", "b.gif")
+    assert _updated(config(), {**NOTHING, "score": False})["metric"] == {}
     plain = config()
     plain["method"]["inversion_steps"] = None
     assert _updated(plain, {**NOTHING, "num_steps": 20})["method"]["inversion_steps"] is None

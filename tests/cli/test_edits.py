@@ -43,7 +43,7 @@ def test_drawn_once_restored_and_found_again(tmp_path, task):
     assert len(set(paths)) == len(AWKWARD) and all(path.parent == tmp_path / "edits" for path in paths)
     back = read_gif(paths[3])
     assert (back.height, back.width, back.durations_ms, back.loop) == (6, 10, (50, 90), 3)
-    assert [prompt for prompt, _ in again.finished()] == AWKWARD
+    assert [entry["prompt"] for entry in again.finished()] == AWKWARD
 
 
 def test_an_interrupted_batch_keeps_what_is_finished(tmp_path, task):

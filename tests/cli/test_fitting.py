@@ -1,4 +1,7 @@
 import json
+import subprocess
+import sys
+import time
 
 import pytest
 from omegaconf import OmegaConf
@@ -65,3 +68,41 @@ def test_previews_and_csv_log(giftune, settings, tmp_path):
     assert len(read_gif(run / "previews" / "step-00003.gif")) == 5
     (table,) = run.rglob("metrics.csv")
     assert "loss/temporal" in table.read_text().splitlines()[0]
+
+
+def test_a_run_takes_the_weights_of_one_that_was_tuned_alike(giftune, settings, tmp_path):
+    settings = [*settings, "edit.prompts=[a panda]"]
+    assert "tuned for 6 steps" in giftune("tune", *settings, "run_name=one")[1]
+    status, out, _ = giftune("tune", *settings, "run_name=two", "inversion=none")
+    one, two = (tmp_path / "runs" / name for name in ("one", "two"))
+    assert status == 0 and f"took the weights of {one}, which" in out and "tuned for" not in out
+    assert (two / "weights.safetensors").samefile(one / "weights.safetensors")
+    assert (two / "train.jsonl").read_text() == (one / "train.jsonl").read_text()
+    facts = json.loads((two / "provenance.json").read_text())
+    assert facts["tuned_in"] == "one" and facts["method"] == "giftune"
+    status, out, _ = giftune("tune", *settings, "run_name=three", "optimizer.lr=1e-3")
+    assert status == 0 and "tuned for 6 steps" in out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("names", [("one", "two"), ("same", "same")])
+def test_two_processes_with_the_same_to_tune(giftune, settings, tmp_path, names):
+    """One tunes and the other waits; in one folder both their edits are there."""
+    given = [*settings, "trainer.max_steps=30", f"run_name={names[0]}", "edit.prompts=[a panda]"]
+    command = [sys.executable, "-m", "giftune.cli.main", "tune", *given]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        while other.poll() is None and not list((tmp_path / "runs.cache" / "locks").glob("*")):
+            time.sleep(0.01)
+        given[-2:] = [f"run_name={names[1]}", "edit.prompts=[the beach]"]
+        status, out, _ = giftune("tune", *given)
+        outputs = [out, other.stdout.read()]
+        assert status == 0 and other.wait() == 0
+    assert sum("tuned for" in output for output in outputs) == 1
+    prompts = {"one": ["a panda"], "two": ["the beach"], "same": ["a panda", "the beach"]}
+    for name in names:
+        run = tmp_path / "runs" / name
+        assert len((run / "train.jsonl").read_text().splitlines()) == 30
+        index = json.loads((run / "edits" / "index.json").read_text())
+        records = [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
+        assert sorted(entry["prompt"] for entry in index) == prompts[name]
+        assert sorted(record["prompt"] for record in records) == prompts[name]

@@ -5,12 +5,13 @@ import pytest
 
 from giftune.cli.run_folder import RunFolder, identity, name_of
 from giftune.errors import InputError
+from giftune.io.atomic import write_text
 
 CONFIG = {
     "seed": 1,
     "backbone": {"source": "x", "device": "auto"},
     "method": {"norm": "pooled", "guidance": 5.0, "num_steps": 50, "cache": None},
-    "loss": {},
+    "loss": {"background": {"module": {"cache": None, "depth": {"download": True}}}},
     "optimizer": {"lr": 1e-4, "betas": (0.9, 0.999)},
     "trainer": {"max_steps": 10, "preview_every": 0},
     "edit": {"prompts": []},
@@ -30,6 +31,7 @@ def owner():
 def test_only_what_the_weights_depend_on_counts(owner):
     for same in (
         changed(backbone={"device": "cuda"}),
+        changed(loss={"background": {"module": {"cache": "/there", "depth": {"download": False}}}}),
         changed(method={"guidance": 9.0, "num_steps": 20, "cache": "here"}),
         changed(trainer={"preview_every": 5}),
         changed(edit={"prompts": ["a dog"]}, paths={"runs": "elsewhere"}),
@@ -95,3 +97,52 @@ def test_refuses_a_folder_that_cannot_be_written(tmp_path, owner, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write everywhere
     with pytest.raises(InputError, match="is not writable"):
         RunFolder(tmp_path / "run").require(owner)
+
+
+@pytest.fixture
+def tuned(tmp_path, owner):
+    """A finished run."""
+    folder = RunFolder(tmp_path / "tuned")
+    folder.claim(owner, {"method": "tune_a_video"})
+    folder.weights.write_bytes(b"weights")
+    folder.log.write_text("log")
+    return folder
+
+
+def test_a_run_tuned_alike_is_found_when_it_is_finished(tmp_path, owner, tuned):
+    folder = RunFolder(tmp_path / "new")
+    assert folder.tuned_alike(owner) == tuned and tuned.method() == "tune_a_video"
+    assert tuned.tuned_alike(owner) is None, "itself"
+    assert folder.tuned_alike(identity(CONFIG, "xyz", "a cat")) is None
+    (tmp_path / "a damaged one").mkdir()
+    (tmp_path / "a damaged one" / "provenance.json").write_text("[")
+    assert folder.tuned_alike(owner) == tuned
+    tuned.weights.unlink()
+    assert folder.tuned_alike(owner) is None
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_taking_links_or_copies_and_leaves_the_other_as_it_is(tmp_path, owner, tuned, monkeypatch, links):
+    def refuse(*paths):
+        raise OSError("no links here")
+
+    folder = RunFolder(tmp_path / "new")
+    folder.claim(owner, {})
+    folder.checkpoints.mkdir()
+    with monkeypatch.context() as patch:
+        if not links:
+            patch.setattr("os.link", refuse)
+        folder.take(tuned)
+    assert folder.weights.read_bytes() == b"weights" and folder.log.read_text() == "log"
+    assert folder.weights.samefile(tuned.weights) is links and not folder.checkpoints.exists()
+    write_text(folder.log, "tuned again")
+    assert tuned.log.read_text() == "log"
+
+
+def test_of_two_that_claim_one_folder_the_second_is_refused(tmp_path, owner):
+    RunFolder(tmp_path).claim(owner, {})
+    with pytest.raises(InputError, match="belongs to another run"):
+        RunFolder(tmp_path).claim(identity(CONFIG, "xyz", "a cat"), {})
+    (tmp_path / "only").mkdir()
+    (tmp_path / "only" / ".lock").touch()  # of a process that was killed early
+    RunFolder(tmp_path / "only").require(owner)

@@ -2,9 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from giftune.cli._build import build
 from giftune.cli._steps import build_method, edit_settings, read_task, source_hash
-from giftune.cli.run_folder import RunFolder
 from giftune.errors import InputError
 
 WORLD = {
@@ -53,14 +51,12 @@ def test_settings_of_an_edit():
         edit_settings({**config, "edit": {"quality": "fine"}})
 
 
-def test_the_backbone_is_built_once_and_inversions_stay_in_the_run(checkpoint, tmp_path):
+def test_the_backbone_is_built_once(checkpoint, tmp_path):
     backbone = {
         "_target_": "giftune.backbone.stable_diffusion.load_backbone",
         "source": str(checkpoint),
         "device": "cpu",
     }
-    method = {"_target_": "giftune.methods.giftune.GifTune", "cache": None, "num_steps": 3}
-    built = build_method({"backbone": backbone, "method": method}, RunFolder(tmp_path))
-    assert built.cache == tmp_path / "inversions" and built.network.unet is built.backbone.unet
-    again = build(method, "method", backbone=build(backbone, "backbone"))
-    assert again.cache is None
+    method = {"_target_": "giftune.methods.giftune.GifTune", "cache": str(tmp_path), "num_steps": 3}
+    built = build_method({"backbone": backbone, "method": method})
+    assert built.cache == tmp_path and built.network.unet is built.backbone.unet

@@ -1,18 +1,23 @@
 import json
+import resource
+from csv import DictReader
 from types import SimpleNamespace
 from unittest.mock import create_autospec
 
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from giftune.training.callbacks import EveryStep, LastGood, PeriodicCheckpoint, StepLog
 from giftune.training.module import TuningModule
 
 
-def trainer(step, max_steps=10, saved=None):
+def trainer(step, max_steps=10, saved=None, loggers=()):
     stand_in = create_autospec(pl.Trainer, instance=True)
     stand_in.global_step, stand_in.max_steps = step, max_steps
+    stand_in.loggers, stand_in.world_size = list(loggers), 1
     stand_in.optimizers = [SimpleNamespace(param_groups=[{"lr": 0.25}])]
     stand_in.save_checkpoint = saved and saved.append
     return stand_in
@@ -35,6 +40,37 @@ def test_one_line_per_step(tmp_path, module):
     assert lines[1]["raw"] == {"reconstruction": 2.0, "temporal": 4.0}
     assert lines[1]["weighted"] == {"reconstruction": 2.0, "temporal": 2.0}
     assert lines[1]["loss"] == sum(lines[1]["weighted"].values()) and lines[1]["lr"] == 0.25
+
+
+def test_loggers_get_the_line_and_the_memory(tmp_path, module):
+    csv, board = CSVLogger(str(tmp_path)), TensorBoardLogger(str(tmp_path), name="tb", version="")
+    log = StepLog(tmp_path / "train.jsonl")
+    log.on_train_start(trainer(0), module)
+    outputs = {"loss": torch.tensor(3.0), "parts": {"reconstruction": 1.0, "temporal": 4.0}}
+    log.on_train_batch_end(trainer(1, loggers=[csv, board]), module, outputs, None, 0)
+    csv.save()
+    board.save()
+    line = json.loads((tmp_path / "train.jsonl").read_text())
+    with open(csv.experiment.metrics_file_path) as file:
+        (row,) = DictReader(file)
+    expected = {
+        "loss/total": 3.0,
+        "loss/reconstruction": 1.0,
+        "loss/temporal": 4.0,
+        "loss_weighted/reconstruction": 1.0,
+        "loss_weighted/temporal": 2.0,
+        "lr": 0.25,
+        "step_seconds": line["seconds"],
+        "step": 0.0,
+    }
+    memory = float(row.pop("memory/rss_mib"))
+    assert {name: float(value) for name, value in row.items()} == expected
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    assert 0 < memory <= peak * 1.01
+    events = EventAccumulator(board.log_dir).Reload()
+    assert set(events.Tags()["scalars"]) == {*expected, "memory/rss_mib"} - {"step"}
+    for name in row.keys() - {"step"}:
+        assert events.Scalars(name)[0].value == pytest.approx(expected[name])
 
 
 def test_resuming_forgets_what_came_after_the_checkpoint(tmp_path, module):

@@ -60,7 +60,10 @@ def _locate(target: Any, name: str) -> Any:
 def _checked(target: Any, values: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The values, with whole numbers made floats where the signature says so."""
     known = inspect.signature(target).parameters
-    hints = get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    try:
+        hints = get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    except NameError:  # some of Lightning's hints name what only type checkers import
+        hints = {}
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
     arguments = {}
     for key, value in values.items():

@@ -6,11 +6,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from giftune.cli._progress import Bars
+from giftune.cli._drawing import draw_and_score
 from giftune.cli._prompts import read_prompts
 from giftune.cli._run import plain
-from giftune.cli._steps import build_method, draw, edit_settings, read_task, show, source_hash
-from giftune.cli.edits import Edits
+from giftune.cli._steps import build_method, edit_settings, read_task, source_hash
 from giftune.cli.run_folder import RunFolder
 from giftune.errors import InputError
 
@@ -29,24 +28,29 @@ def edit_run(composed: DictConfig) -> None:
             "prompts is empty: say prompts='[\"a dog is running\"]' or prompts_file=prompts.txt."
         )
     config = _updated(_read(folder), given)
-    edits = Edits(folder.edits, edit_settings(config))
+    edit_settings(config)  # refuses what edits cannot be drawn with
     task = read_task(config)
     if source_hash(task) != owner["source clip"]:
         raise InputError(
             f"{config['data'].get('path', 'the clip')} is not the clip that {folder.path} was tuned on."
         )
-    if edits.missing(prompts):
-        with Bars() as bars:
-            method = build_method(config, folder)
-            method.load(folder.weights)
-            draw(method, task, edits, prompts, bars)
-    show(folder, task, edits, prompts)
+
+    def tuned_method() -> Any:
+        method = build_method(config)
+        method.load(folder.weights)
+        return method
+
+    draw_and_score(config, folder, task, prompts, tuned_method)
 
 
 def _read(folder: RunFolder) -> dict[str, Any]:
     try:
         config = plain(OmegaConf.load(folder.config))  # type: ignore[arg-type]
-        return {name: config[name] for name in ("seed", "backbone", "method", "data", "edit")}
+        needed = {name: config[name] for name in ("seed", "backbone", "method", "data", "edit")}
+        cache = Path(config.get("paths", {}).get("cache", ""))  # the run may have been moved since
+        if "cache" in config["method"]:
+            needed["method"]["cache"] = str(cache if cache.is_dir() else folder.path.parent / ".cache")
+        return needed | {"metric": config.get("metric")}
     except Exception as error:  # YAML has many ways to be wrong
         raise InputError(f"{folder.config} cannot be read: {' '.join(str(error).split())}.") from error
 
@@ -59,6 +63,8 @@ def _updated(config: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]
     for name in new.keys() - config["method"].keys():
         raise InputError(f"{name} is {new[name]!r}, but the method of this run has no such setting.")
     config["method"] |= new
+    if not given["score"]:
+        config["metric"] = {}
     config["edit"] |= {"quality": given["quality"] or config["edit"]["quality"]}
     config["seed"] = config["seed"] if given["seed"] is None else given["seed"]
     if given["source"] is not None:

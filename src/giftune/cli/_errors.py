@@ -9,6 +9,7 @@ from giftune.cli._run import ROOT
 from giftune.errors import InputError
 
 INPUT, FAILED, INTERRUPTED = 2, 1, 130
+LAUNCHERS = 'pip install "giftune[launchers]"'
 QUOTING = """quote it once for the shell and once for the configuration, as in
   'data.prompt="a cat, running"'
   'edit.prompts=["a dog is running", "a fox is running"]'
@@ -24,6 +25,8 @@ def explain(error: BaseException) -> tuple[str, int] | None:
             return "interrupted; the same command resumes.", INTERRUPTED
         if isinstance(cause, FloatingPointError):
             return f"tuning diverged: {cause}; a lower optimizer.lr may help.", FAILED
+        if isinstance(cause, ChildProcessError):
+            return str(cause), FAILED
         if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
             return f"the disk is full: {cause.filename or 'a file'} could not be written.", INPUT
         if isinstance(cause, PermissionError | NotADirectoryError | FileExistsError):
@@ -31,7 +34,7 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         if isinstance(cause, MemoryError) or re.search("out of memory|can't allocate memory", str(cause)):
             hint = "less of data.size, data.max_frames or edit.batch_size needs less"
             return f"the memory is too small; {hint}.", FAILED
-        if type(cause).__module__.startswith(("hydra.", "omegaconf.")):
+        if type(cause).__module__.startswith(("hydra.", "omegaconf.")) or "Unknown plugin" in str(cause):
             return _configuration(cause), INPUT
     return None
 
@@ -55,9 +58,15 @@ def _configuration(error: BaseException) -> str:
     if found := re.search(r"Ambiguous value for argument '(.*)'\n", text):
         return f"{found[1]} has a comma: {QUOTING}"
     if found := re.search(r"Could not (?:find|load) '(.*)/(.*)'", text):
-        files = (file for top in (ROOT / "conf", ROOT) for file in top.glob(f"{found[1]}/[a-z]*.yaml"))
-        options = sorted(file.stem for file in files)
-        return f"{found[1]}={found[2]} is not known; known are: {', '.join(options) or 'none'}."
+        said = text.partition("Available options")[2].partition("Config search path")[0]
+        listed = re.findall(r"\n\s+(\S+)", said) or sorted(  # of several from one group nothing is listed
+            file.stem for file in (ROOT / "conf" / found[1]).glob("*.yaml")
+        )
+        options = [option for option in listed if not option.startswith("_")]
+        more = f"; {LAUNCHERS} brings others" if found[1] in ("hydra/launcher", "hydra/sweeper") else ""
+        return f"{found[1]}={found[2]} is not known; known are: {', '.join(options) or 'none'}{more}."
+    if found := re.search(r"Unknown plugin class : 'hydra_plugins\.hydra_(\w+?)_", text):
+        return f"{found[1]} is not installed: {LAUNCHERS} brings it."
     if found := re.search(r"Could not override '(\S+)'", text):
         parent = getattr(error.__cause__, "parent_node", None) or {}
         prefix, dot, last = found[1].rpartition(".")

@@ -1,22 +1,19 @@
 """Reads what is to be scored, scores it, and shows and records the result."""
 
 import json
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
 
 from giftune.backbone.placement import resolve_device
 from giftune.cli._build import build
 from giftune.cli._pairing import FITS, FRAMES, like, read_mask
 from giftune.cli._run import plain
+from giftune.cli._tables import show_scores, show_skipped
 from giftune.cli.provenance import provenance
 from giftune.clip import Clip
 from giftune.emojiworld.oracle import CLASSES
@@ -47,24 +44,9 @@ def evaluate(config: DictConfig) -> None:
         "provenance": provenance(),
     }
     write_json(output, record)
-    show(scores, skipped)
+    show_scores(scores)
+    show_skipped([skipped])
     print(f"written to {output}")
-
-
-def show(scores: Sequence[Score], skipped: Mapping[str, str]) -> None:
-    """A table, and one line for each reason why something is not in it."""
-    table = Table(box=SIMPLE)
-    for column in ("score", "value", "unit", "better", "backbone"):
-        table.add_column(column, justify="right" if column == "value" else "left", no_wrap=True)
-    for score in scores:
-        better = "higher" if score.higher_is_better else "lower"
-        table.add_row(score.name, f"{score.value:.4f}", score.unit, better, score.backbone)
-    if scores:
-        # rich knows no width but 80 where there is no terminal
-        Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
-    for reason in dict.fromkeys(skipped.values()):
-        names = ", ".join(name for name, why in skipped.items() if why == reason)
-        print(f"skipped {names}: {reason}")
 
 
 def _entry(score: Score) -> dict[str, Any]:

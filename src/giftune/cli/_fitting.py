@@ -1,18 +1,24 @@
 """From a clip to the method that has learnt it, in a run folder."""
 
+import hashlib
+import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from giftune.cli._build import build
+from giftune.cli._locks import held
 from giftune.cli._run import settings_given
 from giftune.cli._steps import build_method
+from giftune.cli._together import tell_to_tune
+from giftune.cli._tracking import Tracking
 from giftune.cli.provenance import provenance
 from giftune.cli.run_folder import RunFolder
 from giftune.errors import InputError
@@ -31,38 +37,77 @@ class Fitting:
     prompts: list[str]
     folder: RunFolder
     owner: Mapping[str, Any]
+    tracking: Tracking
 
     def finished_method(self, on_progress: OnProgress) -> Any:
-        """The method with tuned weights, from the run folder if they are there.
+        """The method with tuned weights: here now, or taken from a run beside this one that was tuned alike.
 
-        Whatever is wrong with the settings is found out before the first file is written.
+        Whatever is wrong with the settings is found out before the first file is written. Of several
+        processes with the same to tune one does it, and the others wait and take its weights.
         """
-        config, folder, task = self.config, self.folder, self.task
-        if folder.weights.exists():
-            method = build_method(config, folder)
-            method.load(folder.weights)
-            return method
-        tuner, loss, make_optimizer = build(config["trainer"], "trainer"), self._loss(), self._optimizer()
-        loggers = build(config.get("logger") or {}, "logger")
-        method = build_method(config, folder)
-        batch = method.prepare(task.clip, task.source_prompt)
-        self._begin()
-        started = time.perf_counter()
-        tuner.fit(
-            method,
-            batch,
-            loss,
-            make_optimizer,
-            folder.path,
-            config["seed"],
-            loggers=[make(save_dir=str(folder.path)) for make in loggers.values()],
-            on_step=lambda step: on_progress("tuning", step, tuner.max_steps),
-            preview=(lambda step: self._preview(method, step)) if self.prompts else None,
-        )
-        method.save(folder.weights, caption=task.source_prompt, steps=tuner.max_steps, seed=config["seed"])
-        shutil.rmtree(folder.checkpoints, ignore_errors=True)
-        print(f"tuned for {tuner.max_steps} steps in {time.perf_counter() - started:.1f} s")
+        method, folder = build_method(self.config), self.folder
+        tune = None if folder.tuned_alike(self.owner) else self._tuning(method, on_progress)
+        digest = hashlib.sha256(json.dumps(dict(self.owner), sort_keys=True).encode()).hexdigest()
+        lock = Path(self.config["paths"]["cache"]) / "locks" / f"{digest}.lock"
+        with held(lock, "that tunes the same"), folder.held():
+            if not folder.weights.exists() and not self._take():
+                (tune or self._tuning(method, on_progress))()
+                return method
+        method.load(folder.weights)
         return method
+
+    def loaded_method(self) -> Any:
+        """The method with the weights of the run folder."""
+        method = build_method(self.config)
+        method.load(self.folder.weights)
+        return method
+
+    def _tuning(self, method: Any, on_progress: OnProgress) -> Callable[[], None]:
+        """Everything that tuning needs, made at once; the work is left for the call of the result."""
+        config, folder, task = self.config, self.folder, self.task
+        tuner, loss, make_optimizer = build(config["trainer"], "trainer"), self._loss(), self._optimizer()
+        batch = method.prepare(task.clip, task.source_prompt)
+
+        def tune() -> None:
+            self._begin()
+            started = time.perf_counter()
+            tell_to_tune(folder.path)
+            tuner.fit(
+                method,
+                batch,
+                loss,
+                make_optimizer,
+                folder.path,
+                config["seed"],
+                loggers=self.tracking.start(),
+                on_step=lambda step: on_progress("tuning", step, tuner.max_steps),
+                preview=(lambda step: self._preview(method, step)) if self.prompts else None,
+            )
+            method.save(
+                folder.weights, caption=task.source_prompt, steps=tuner.max_steps, seed=config["seed"]
+            )
+            shutil.rmtree(folder.checkpoints, ignore_errors=True)
+            print(f"tuned for {tuner.max_steps} steps in {time.perf_counter() - started:.1f} s")
+
+        return tune
+
+    def tune_along(self, method: Any) -> None:
+        """For another process than the first, which does all the writing."""
+        config, loss, make_optimizer = self.config, self._loss(), self._optimizer()
+        batch = method.prepare(self.task.clip, self.task.source_prompt)
+        tuner = build(config["trainer"], "trainer")
+        tuner.fit(method, batch, loss, make_optimizer, self.folder.path, config["seed"])
+
+    def _take(self) -> bool:
+        """Whether there was another run to take weights and log from; hard links where the disk has them."""
+        folder, other = self.folder, self.folder.tuned_alike(self.owner)
+        if other is None:
+            return False
+        self._begin(tuned_in=other.path.name)
+        folder.take(other)
+        self.tracking.replay()
+        print(f"took the weights of {other.path}, which was tuned alike")
+        return True
 
     def _loss(self) -> WeightedSum:
         parts = build(self.config["loss"], "loss")
@@ -79,13 +124,16 @@ class Fitting:
             raise InputError(f"optimizer cannot be made: {error}.") from error
         return make_optimizer
 
-    def _begin(self) -> None:
+    def _begin(self, **facts: str) -> None:
         """Make the run folder, with all that is known before tuning."""
         config, folder, source = self.config, self.folder, self.task.source or self.task.clip
         if "path" in config["data"]:
             here = str(Path(config["data"]["path"]).absolute())
             config = {**config, "data": {**config["data"], "path": here}}
-        folder.claim(self.owner, provenance())
+        cache = str(Path(config["paths"]["cache"]).absolute())
+        config = {**config, "paths": {**config["paths"], "cache": cache}}
+        chosen = HydraConfig.get().runtime.choices["method"]
+        folder.claim(self.owner, {"method": chosen, **facts, **provenance()})
         write_text(folder.config, OmegaConf.to_yaml(config))
         write_text(folder.overrides, OmegaConf.to_yaml(settings_given()))
         write_gif(source, folder.path / "source.gif", "best")
@@ -97,3 +145,4 @@ class Fitting:
         self.folder.previews.mkdir(exist_ok=True)
         path = self.folder.previews / f"step-{step:05}.gif"
         write_gif(self.task.restore(clip), path, self.config["edit"]["quality"])
+        self.tracking.show("preview", path, self.prompts[0], step - 1)

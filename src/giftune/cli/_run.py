@@ -25,9 +25,7 @@ def run(command: str, settings: Sequence[str], job: Callable[["DictConfig"], Non
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    for setting in settings:
-        if setting.startswith("-") and setting.partition("=")[0] not in FLAGS:
-            raise InputError(f"{setting} is not an option: settings are given as name=value.")
+    options(settings)
     failures: list[Exception] = []
 
     def task(config: "DictConfig") -> None:
@@ -38,8 +36,7 @@ def run(command: str, settings: Sequence[str], job: Callable[["DictConfig"], Non
                 raise
             failures.append(error)  # raised below, for Hydra would print its own report first
 
-    os.environ["GIFTUNE_ROOT"] = str(ROOT)  # where sweeps/ is, whatever the working directory
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors arrive here instead of being printed
+    set_environment()
     ordered = sorted(settings, key=lambda setting: "=" in setting)  # Hydra wants its options together
     arguments, sys.argv = sys.argv, [f"giftune {command}", *ordered]
     try:
@@ -49,6 +46,21 @@ def run(command: str, settings: Sequence[str], job: Callable[["DictConfig"], Non
     if failures:
         raise failures[0]
     return 0
+
+
+def options(settings: Sequence[str]) -> set[str]:
+    """Those that are no NAME=VALUE; raises `InputError` for an unknown one."""
+    given = {setting.partition("=")[0] for setting in settings if setting.startswith("-")}
+    for option in sorted(given - FLAGS):
+        full = next(setting for setting in settings if setting.partition("=")[0] == option)
+        raise InputError(f"{full} is not an option: settings are given as name=value.")
+    return given
+
+
+def set_environment() -> None:
+    """For Hydra here and in the processes that a launcher starts."""
+    os.environ["GIFTUNE_ROOT"] = str(ROOT)  # where sweeps/ is, whatever the working directory
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors arrive here instead of being printed
 
 
 def plain(config: "DictConfig") -> dict[str, Any]:

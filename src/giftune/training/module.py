@@ -15,9 +15,10 @@ from giftune.methods.base import Tunable
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
 
-def step_generator(seed: int, step: int) -> Generator:
-    """The randomness of one step, a function of its number alone: resuming draws the same noise."""
-    digest = hashlib.sha256(f"{seed} {step}".encode()).digest()
+def step_generator(seed: int, step: int, rank: int = 0) -> Generator:
+    """The randomness of one step, a function of these numbers alone: resuming draws the same noise."""
+    key = f"{seed} {step} {rank}" if rank else f"{seed} {step}"
+    digest = hashlib.sha256(key.encode()).digest()
     return Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
 
 
@@ -34,13 +35,12 @@ class TuningModule(pl.LightningModule):
         self.network, self.loss = method.network, loss
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
-        total, parts = self.loss(self.method.step(batch, step_generator(self.seed, self.global_step)))
+        generator = step_generator(self.seed, self.global_step, self.global_rank)
+        total, parts = self.loss(self.method.step(batch, generator))
         values = {name: float(value.detach()) for name, value in parts.items()}
         for name, value in values.items():
             if not math.isfinite(value):
                 raise FloatingPointError(f"loss {name} is {value} at step {self.global_step}")
-        self.log_dict({f"loss/{name}": value for name, value in values.items()})
-        self.log("loss/total", total.detach())
         return {"loss": total, "parts": values}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

@@ -1,15 +1,20 @@
 """Runs the optimisation of a method on its clip, from the last checkpoint if there is one."""
 
 import logging
+import os
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.plugins.environments import TorchElasticEnvironment
+from pytorch_lightning.strategies import DDPStrategy
 
 from giftune.errors import InputError
 from giftune.losses.combination import WeightedSum
@@ -18,10 +23,14 @@ from giftune.training.callbacks import EveryStep, LastGood, PeriodicCheckpoint, 
 from giftune.training.checkpoint_io import AtomicCheckpointIO
 from giftune.training.datamodule import ClipDataModule
 from giftune.training.module import MakeOptimizer, TuningModule
+from giftune.training.ranks import here
 
 
 class Tuner:
-    """How long and how carefully to tune; the method says on which device and in which precision."""
+    """How long and how carefully to tune; the method says on which device and in which precision.
+
+    `processes` is what `giftune` starts, None one per GPU; here they are those that have joined.
+    """
 
     def __init__(
         self,
@@ -29,11 +38,13 @@ class Tuner:
         gradient_clip: float | None = 1.0,
         checkpoint_every: int = 50,
         preview_every: int = 0,
+        processes: int | None = 1,
     ) -> None:
         for name, value, least in (
             ("max_steps", max_steps, 0),
             ("checkpoint_every", checkpoint_every, 1),
             ("preview_every", preview_every, 0),
+            ("processes", 1 if processes is None else processes, 1),
         ):
             if value < least:
                 raise InputError(f"trainer.{name} is {value}, it must be at least {least}.")
@@ -54,17 +65,22 @@ class Tuner:
     ) -> None:
         """Tune in place, writing `train.jsonl` and a checkpoint to `folder`.
 
+        Where several processes have joined, all call this: each draws noise and timesteps of its own,
+        gradients are averaged, and the first one writes.
+
         Raises `FloatingPointError` when numbers overflow, and leaves `last_good_weights.safetensors` behind.
         """
         if self.max_steps == 0:
             return
-        folder.mkdir(parents=True, exist_ok=True)
         checkpoint = folder / "checkpoints" / "last.ckpt"
         callbacks: list[pl.Callback] = [
             StepLog(folder / "train.jsonl"),
             PeriodicCheckpoint(checkpoint, self.checkpoint_every),
-            LastGood(lambda step: method.save(folder / "last_good_weights.safetensors", step=step)),
         ]
+        if here().first:
+            folder.mkdir(parents=True, exist_ok=True)
+            save = partial(method.save, folder / "last_good_weights.safetensors")
+            callbacks.append(LastGood(lambda step: save(step=step)))
         if on_step:
             callbacks.append(EveryStep(on_step))
         if preview and self.preview_every:
@@ -84,18 +100,29 @@ class Tuner:
         device = method.device
         return pl.Trainer(
             accelerator={"cuda": "gpu"}.get(device.type, device.type),
-            devices=[device.index or 0] if device.type == "cuda" else 1,
+            **(_together() if here().count > 1 else {"devices": _one(device)}),
             max_steps=self.max_steps,
             gradient_clip_val=self.gradient_clip,
             callbacks=callbacks,
             plugins=[AtomicCheckpointIO()],
             logger=list(loggers) or False,
-            log_every_n_steps=1,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
+
+
+def _one(device: torch.device) -> Any:
+    return [device.index or 0] if device.type == "cuda" else 1
+
+
+def _together() -> dict[str, Any]:
+    """For Lightning: the processes are here already, as torchrun or `giftune` itself started them."""
+    environment, count = TorchElasticEnvironment(), here().count
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", count))
+    strategy = DDPStrategy(cluster_environment=environment, broadcast_buffers=False)
+    return {"strategy": strategy, "devices": local, "num_nodes": count // local}
 
 
 @contextmanager

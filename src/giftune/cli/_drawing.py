@@ -1,0 +1,32 @@
+"""What `tune` and `edit` end with: the missing edits, the results laid out, the missing scores."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from giftune.cli._progress import Bars
+from giftune.cli._scoring import Scoring
+from giftune.cli._steps import draw, edit_settings, show
+from giftune.cli.edits import Edits
+from giftune.cli.run_folder import RunFolder
+from giftune.methods.base import Editor, EditTask
+
+
+def draw_and_score(
+    config: Mapping[str, Any],
+    folder: RunFolder,
+    task: EditTask,
+    prompts: Sequence[str],
+    get_method: Callable[[], Editor],
+) -> bool:
+    """Whether anything was missing; `get_method` is called only to draw."""
+    with folder.held():
+        edits = Edits(folder.edits, edit_settings(config))
+        scoring = Scoring(config.get("metric") or {}, folder, task, edits)
+        if missing := edits.missing(prompts):
+            with Bars() as bars:
+                draw(get_method(), task, edits, missing, bars)
+        show(folder, task, edits, prompts)
+        with Bars() as bars:
+            scored = scoring.score(bars)
+        scoring.show(prompts)
+    return bool(missing or scored)
