@@ -49,7 +49,7 @@ LIBRARIES = {
     "training": {"PIL", "psutil", "pytorch_lightning", "tensorboard"},
     "data": set(),
     "benchmark": set(),
-    "report": {"PIL", "jinja2", "matplotlib"},
+    "report": {"PIL", "jinja2", "matplotlib", "scipy"},
     "cli": {"filelock", "huggingface_hub", "hydra", "omegaconf", "packaging", "rich", "wandb"},
 }  # fmt: skip
 LOADERS = {"from_pretrained", "from_single_file"}

@@ -49,7 +49,7 @@ def test_the_record_keeps_the_cells_of_earlier_commands(sweep):
         ({"seed": 2}, "its seed is 1, here 2; choose another sweep_name=."),
         ({"loss.temporal.weight": 0.2}, "its loss.temporal.weight is 0.1, here 0.2"),
         ({"optimizer.betas": [0.9, 0.99]}, "its optimizer.betas is"),
-        ({"new": "x"}, "its new is None, here 'x'"),
+        ({"new": "x"}, "its new is not set, here 'x'"),
     ],
 )
 def test_another_configuration_is_refused_by_name(sweep, changes, sentence):
@@ -84,14 +84,14 @@ def test_a_second_sweep_is_refused_while_the_first_runs(sweep):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_made(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(InputError, match="cannot be made"), SweepFolder(tmp_path / "s", CONFIG).locked():
+    with pytest.raises(InputError, match="cannot be written"), SweepFolder(tmp_path / "s", CONFIG).locked():
         pass
 
 
 def test_a_folder_under_a_file(tmp_path):
     (tmp_path / "runs").touch()
     with (
-        pytest.raises(InputError, match="cannot be made"),
+        pytest.raises(InputError, match="cannot be written"),
         SweepFolder(tmp_path / "runs" / "s", CONFIG).locked(),
     ):
         pass

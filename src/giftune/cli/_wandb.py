@@ -105,7 +105,7 @@ def _tags() -> list[str]:
 def _quiet() -> None:
     import wandb
 
-    wandb.termsetup(wandb.Settings(silent=True), None)
+    wandb.setup(wandb.Settings(silent=True))
 
 
 def _settings() -> Any:

@@ -35,7 +35,7 @@ def main(report: Path) -> int:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read(1)
+    os.read(sys.stdin.fileno(), 1)  # not the buffered reader, whose lock would be held at our own end
     os._exit(1)
 
 

@@ -33,7 +33,7 @@ class SweepFolder:
         now = json.loads(json.dumps(dict(self.config)))
         names = [name for name in dict.fromkeys((*now, *before)) if before.get(name) != now.get(name)]
         if names:
-            shown = [f"{name} is {before.get(name)!r}, here {now.get(name)!r}" for name in names[:2]]
+            shown = [f"{name} is {_said(before, name)}, here {_said(now, name)}" for name in names[:2]]
             shown += [f"{len(names) - 2} more settings differ"] if len(names) > 2 else []
             raise InputError(
                 f"sweep folder {self.path} belongs to another configuration: its {'; '.join(shown)}; "
@@ -43,17 +43,16 @@ class SweepFolder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Raises `InputError` while another sweep is at work here; a killed one does not count."""
-        try:
-            (self.path / ".locks").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"sweep folder {self.path} cannot be made: {error.strerror}.") from error
         lock = FileLock(self.path / ".locks" / "sweep")
         try:
+            (self.path / ".locks").mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
         except Timeout as error:
             raise InputError(
                 f"sweep folder {self.path} is in use: another sweep is running there; wait for it to end."
             ) from error
+        except OSError as error:
+            raise InputError(f"sweep folder {self.path} cannot be written: {error.strerror}.") from error
         try:
             yield
         finally:
@@ -87,3 +86,7 @@ class SweepFolder:
             return json.loads((self.path / "sweep.json").read_text())
         except (OSError, ValueError):
             return {}
+
+
+def _said(config: Mapping[str, Any], name: str) -> str:
+    return repr(config[name]) if name in config else "not set"

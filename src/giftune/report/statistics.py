@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
+from scipy.stats import t as student
+
 LEVEL = 0.95
 Unit = tuple[str, str | None]  # clip and seed
 Place = tuple[str, str | None, str]  # clip, seed and prompt
@@ -35,26 +37,6 @@ class Interval(NamedTuple):
         return self.half is not None and abs(self.mean) > self.half
 
 
-def t_within(angle: float, degrees: int) -> float:
-    """P(|T| <= tan(angle) sqrt(degrees)) for Student's T (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4)."""
-    sine, cosine = math.sin(angle), math.cos(angle)
-    odd = degrees % 2
-    term, total = (cosine, 0.0) if odd else (1.0, 0.0)
-    for power in range(1 + odd, degrees, 2):
-        total += term
-        term *= cosine**2 * power / (power + 1)
-    return 2 / math.pi * (angle + sine * total) if odd else sine * total
-
-
-def t_quantile(level: float, degrees: int) -> float:
-    """The t that |T| stays below with probability `level`, by bisection."""
-    low, high = 0.0, math.pi / 2
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if t_within(middle, degrees) < level else (low, middle)
-    return math.tan(low) * math.sqrt(degrees)
-
-
 def mean_interval(values: Sequence[float]) -> Interval:
     """Student's interval of the mean of at least one value."""
     n = len(values)
@@ -62,7 +44,7 @@ def mean_interval(values: Sequence[float]) -> Interval:
     if n < 2:
         return Interval(mean, None, n)
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
-    return Interval(mean, t_quantile(LEVEL, n - 1) * deviation / math.sqrt(n), n)
+    return Interval(mean, float(student.ppf((1 + LEVEL) / 2, n - 1)) * deviation / math.sqrt(n), n)
 
 
 def over_units(values: Mapping[Place, float]) -> Interval | None:

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any
 
 import pytorch_lightning as pl
@@ -44,7 +45,7 @@ class TuningModule(pl.LightningModule):
         return {"loss": total, "parts": values}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return self.make_optimizer(self._trained().values())
+        return self.make_optimizer(self._trained.values())
 
     def configure_gradient_clipping(
         self,
@@ -53,16 +54,17 @@ class TuningModule(pl.LightningModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         limit = math.inf if gradient_clip_val is None else gradient_clip_val
-        norm = nn.utils.clip_grad_norm_(self._trained().values(), limit)
+        norm = nn.utils.clip_grad_norm_(self._trained.values(), limit)
         if not norm.isfinite():
             raise FloatingPointError(f"the gradient's norm is {norm.item()} at step {self.global_step}")
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
-        return {f"network.{name}": parameter.detach() for name, parameter in self._trained().items()}
+        return {f"network.{name}": parameter.detach() for name, parameter in self._trained.items()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         assert checkpoint["state_dict"].keys() == self.state_dict().keys(), "another method's checkpoint"
 
+    @cached_property
     def _trained(self) -> dict[str, nn.Parameter]:
         parameters = dict(self.network.named_parameters())
         return {name: parameters[name] for name in self.method.trainable()}

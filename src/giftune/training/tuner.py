@@ -13,7 +13,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.plugins.environments import TorchElasticEnvironment
+from pytorch_lightning.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 
 from giftune.errors import InputError
@@ -100,11 +100,10 @@ class Tuner:
         device = method.device
         return pl.Trainer(
             accelerator={"cuda": "gpu"}.get(device.type, device.type),
-            **(_together() if here().count > 1 else {"devices": _one(device)}),
+            **(_together() if here().count > 1 else _alone(device)),
             max_steps=self.max_steps,
             gradient_clip_val=self.gradient_clip,
             callbacks=callbacks,
-            plugins=[AtomicCheckpointIO()],
             logger=list(loggers) or False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -113,16 +112,22 @@ class Tuner:
         )
 
 
-def _one(device: torch.device) -> Any:
-    return [device.index or 0] if device.type == "cuda" else 1
+def _alone(device: torch.device) -> dict[str, Any]:
+    """For Lightning: one process, whatever Slurm or another launcher says of the job around it."""
+    devices = [device.index or 0] if device.type == "cuda" else 1
+    return {"devices": devices, "plugins": [AtomicCheckpointIO(), LightningEnvironment()]}
 
 
 def _together() -> dict[str, Any]:
     """For Lightning: the processes are here already, as torchrun or `giftune` itself started them."""
-    environment, count = TorchElasticEnvironment(), here().count
+    count = here().count
     local = int(os.environ.get("LOCAL_WORLD_SIZE", count))
-    strategy = DDPStrategy(cluster_environment=environment, broadcast_buffers=False)
-    return {"strategy": strategy, "devices": local, "num_nodes": count // local}
+    return {
+        "strategy": DDPStrategy(broadcast_buffers=False),
+        "devices": local,
+        "num_nodes": count // local,
+        "plugins": [AtomicCheckpointIO(), TorchElasticEnvironment()],
+    }
 
 
 @contextmanager
@@ -131,7 +136,7 @@ def _quiet() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
         for logger in loggers:
             logger.setLevel(logging.ERROR)
         try:
