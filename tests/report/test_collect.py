@@ -40,6 +40,18 @@ def test_cells_that_left_nothing_are_named(tmp_path):
     }
 
 
+def test_what_a_killed_sweep_finished_is_not_missing(tmp_path):
+    folder = write_sweep(tmp_path / "s", Sweep(("full", "no_tuning"), CLIPS[:1], (1,)))
+    sweep = json.loads((folder / "sweep.json").read_text())
+    for cell in sweep["cells"]:
+        cell["state"] = "missing"
+    (folder / "sweep.json").write_text(json.dumps(sweep))
+    before = {failure.cell for failure in collect([folder]).failures}
+    for path in folder.glob("*/cell.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"seconds": 1.5}))
+    assert before and not collect([folder]).failures
+
+
 def test_folders_within_each_other_are_read_once(ablation):
     once = collect([ablation])
     cell = next(path for path in ablation.iterdir() if path.is_dir())

@@ -24,7 +24,7 @@ model edits an embedded clip. The same command again resumes what was interrupte
   trainer.preview_every=50        an edit every so many steps, in few steps
   metric=[flicker,warp_error]     only these scores of the edits; metric=[] for none
   networks=published download=true  the scores' networks; fetch their weights where they are missing
-  logger=wandb                    W&B without an account, logger.wandb.mode=online with one; or tensorboard, csv
+  logger=wandb                    W&B, offline unless logger.wandb.mode=online; or tensorboard, csv
   trainer=ddp                     a process for each GPU, or trainer=ddp_cpu trainer.processes=2
   run_name=NAME paths.runs=DIR    where the results go (default: runs/CLIP-HASH)
 

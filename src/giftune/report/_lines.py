@@ -23,7 +23,7 @@ class Reader:
             found = None
         if isinstance(found, dict):
             return found
-        self.damaged[path] += 1
+        self.damaged[path] = 1  # however often it is read
         return {}
 
     def lines(self, path: Path) -> Iterator[dict[str, Any]]:

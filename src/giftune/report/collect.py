@@ -21,6 +21,7 @@ class _Found:
     failures: dict[str, Failure] = field(default_factory=dict)
     order: dict[str, int] = field(default_factory=dict)  # of the cells of all sweeps, by name
     constants: dict[str, Any] = field(default_factory=dict)
+    finished: set[str] = field(default_factory=set)  # cells; a sweep that was killed does not say so
 
 
 def collect(folders: Sequence[Path]) -> Results:
@@ -35,7 +36,8 @@ def collect(folders: Sequence[Path]) -> Results:
     for folder in _walk(folders):
         _read(folder, found, reader)
     for edit in found.edits:
-        if (cell := found.failures.get(edit.run.name)) and cell.state == "done":
+        cell = found.failures.get(edit.run.name)
+        if cell and (cell.state == "done" or cell.cell in found.finished):
             del found.failures[cell.cell]
     note = reader.note(folders[0])
     if not found.edits and not found.failures:
@@ -77,8 +79,11 @@ def _read(folder: Path, found: _Found, reader: Reader) -> None:
             found.failures[name] = Failure(name, state, str(cell.get("reason") or reason))
     if (folder / "records.jsonl").is_file():
         found.edits += read_run(folder, reader)
-    if failure := reader.object(folder / "failure.json"):
-        name = str(reader.object(folder / "cell.json").get("name") or folder.name)
+    itself = reader.object(folder / "cell.json")
+    name = str(itself.get("name") or folder.name)
+    if itself.get("seconds") is not None:
+        found.finished.add(name)
+    elif failure := reader.object(folder / "failure.json"):
         found.failures[name] = Failure(name, "failed", str(failure.get("reason", "no reason is recorded")))
     if (folder / manifest.NAME).is_file():
         content = reader.object(folder / manifest.NAME)
