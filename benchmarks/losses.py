@@ -239,7 +239,7 @@ def main() -> None:
     parser.add_argument("--sampling-steps", type=int, default=50)
     parser.add_argument("--dtype", default="bfloat16")
     parser.add_argument("--temporal-weight", type=float, default=0.1)
-    parser.add_argument("--background-weight", type=float, default=3.0)
+    parser.add_argument("--background-weight", type=float, default=0.1)
     parser.add_argument("--frames-per-step", type=int, default=2, help="that the background loss decodes")
     arguments = parser.parse_args()
     setting = Setting(*(getattr(arguments, name) for name in Setting._fields))
