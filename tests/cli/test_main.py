@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -91,3 +92,13 @@ def test_faults_of_the_program_are_not_hidden(monkeypatch):
     monkeypatch.setitem(sys.modules, "giftune.cli.info", SimpleNamespace(main=lambda argv: {}["bug"]))
     with pytest.raises(KeyError):
         main(["info"])
+
+
+def test_a_reader_that_has_gone_ends_it_quietly():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "giftune.cli.main", "--help"], stdout=writer, stderr=subprocess.PIPE
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")

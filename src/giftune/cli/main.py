@@ -1,5 +1,6 @@
 """The `giftune` command: finds the command named and says what went wrong in one sentence."""
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -31,6 +32,16 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 2 bad input, 1 failed, 130 interrupted."""
+    try:
+        status = _main(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads any more, as after `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
+def _main(argv: Sequence[str] | None) -> int:
     command, *rest = (sys.argv[1:] if argv is None else list(argv)) or ["--help"]
     if command in ("-h", "--help", "help"):
         print(HELP)
