@@ -1,6 +1,7 @@
 """Loading: from folders and caches, against the libraries; and what is said when nothing is there."""
 
 import json
+import logging
 import shutil
 
 import open_clip
@@ -202,3 +203,11 @@ def test_weights_in_half_precision_work_on_the_cpu(tmp_path, depth_folder, noise
     half, full = (load_depth(str(folder)).measure(frames) for folder in (tmp_path / "half", depth_folder))
     assert half.dtype == torch.float32
     torch.testing.assert_close(half, full, rtol=0.02, atol=0.5)
+
+
+def test_loading_says_nothing_and_leaves_logging_as_it_was(caplog):
+    load_clip.cache_clear()
+    with caplog.at_level(logging.INFO):
+        load_clip("emojiworld")
+        assert logging.getLogger().level == logging.INFO
+    assert not caplog.records

@@ -61,8 +61,9 @@ def load_clip(source: str = "ViT-L-14", device: str = "cpu", download: bool = Fa
     else:
         name, settings = _published_clip(source, download)
     try:
-        model = open_clip.create_model(name, require_pretrained=True, device=device, **settings)
-        tokenizer = open_clip.get_tokenizer(name)
+        with quiet():
+            model = open_clip.create_model(name, require_pretrained=True, device=device, **settings)
+            tokenizer = open_clip.get_tokenizer(name)
     except (RuntimeError, ValueError, KeyError, OSError) as error:
         raise InputError(
             f"clip source {source} cannot be loaded by open_clip: {_first_line(error)}"
