@@ -58,7 +58,7 @@ class Edits:
             now = time.perf_counter()
             entry = {"prompt": prompt, "file": path.name, "settings": self.settings}
             self.entries = [old for old in self.entries if old["file"] != path.name]
-            self.entries.append({**entry, "seconds": round(now - start, 2)})
+            self.entries.append({**entry, "seconds": round(now - start, 6)})
             write_json(self.index, self.entries)
             start = now
 
