@@ -45,7 +45,7 @@ LIBRARIES = {
                             "tokenizers", "transformers"},
     "backbone": {"diffusers", "huggingface_hub", "peft", "safetensors", "transformers"},
     "sampling": set(),
-    "methods": {"diffusers"},
+    "methods": {"diffusers", "skimage"},
     "training": {"PIL", "psutil", "pytorch_lightning", "tensorboard"},
     "data": set(),
     "benchmark": set(),
@@ -56,7 +56,12 @@ LOADERS = {"from_pretrained", "from_single_file"}
 MAY_LOAD = ("backbone/", "metrics/features.py", "emojiworld/pretrain/")
 RANDOM = {"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "normal", "bernoulli"}
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "core", "manager"}
-DISTRIBUTIONS = {"PIL": "pillow", "open_clip": "open-clip-torch", "hydra": "hydra-core"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "open_clip": "open-clip-torch",
+    "hydra": "hydra-core",
+    "skimage": "scikit-image",
+}
 UNTESTED = {"errors.py"}  # a name without behaviour
 
 
