@@ -74,7 +74,7 @@ def test_without_guidance_and_text_the_source_returns(make_method, clip):
             for parameter in method.backbone.unet.conv_out.parameters():
                 parameter.mul_(0.1)  # a random network is less smooth in time than a trained one
         (back,) = method.edit(clip, [""], generator())
-        decoded = method._decode(method.prepare(clip, "").mean)[0]
+        decoded = method.workspace.decode(method.prepare(clip, "").mean)[0]
         errors.append(((back.frames - decoded).square().mean() / decoded.square().mean()).sqrt())
     assert errors[1] < 0.4 * errors[0] and errors[1] < 0.05
 
@@ -129,7 +129,7 @@ def test_the_cache_is_used_until_the_weights_change(make_method, clip, tmp_path)
 def test_latents_are_encoded_once_for_all_runs_of_a_clip(make_method, clip, tmp_path, monkeypatch):
     first = make_method(cache=tmp_path).prepare(clip, "a cat")
     assert all(a.equal(b) for a, b in zip(first, make_method().prepare(clip, "a cat"), strict=True))
-    monkeypatch.setattr("giftune.methods.giftune.encode", None)
+    monkeypatch.setattr("giftune.methods.workspace.encode", None)
     again = make_method(cache=str(tmp_path), norm="pooled", seed=9).prepare(clip, "a cat")
     assert again.mean.equal(first.mean) and again.std.equal(first.std)
     with pytest.raises(TypeError, match="NoneType"):

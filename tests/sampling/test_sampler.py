@@ -58,3 +58,17 @@ def test_overflow_is_reported(oracle):
     schedule = Schedule.from_config(oracle.config)
     with pytest.raises(InputError, match="no longer finite"):
         sample(lambda x, t: x * 1e30, torch.ones(1, 4, 1, 2, 2), schedule, 5)
+
+
+def test_parts_of_the_steps_make_the_whole():
+    schedule, calls = Schedule.from_config({"num_train_timesteps": 100}), []
+
+    def denoise(latents, t):
+        calls.append(t)
+        return 0.1 * latents + t / 100
+
+    noise = torch.randn(1, 2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    whole = sample(denoise, noise, schedule, 10)
+    half = sample(denoise, noise, schedule, 10, part=slice(4))
+    torch.testing.assert_close(sample(denoise, half, schedule, 10, part=slice(4, None)), whole)
+    assert calls[:10] == calls[10:]

@@ -55,6 +55,17 @@ class Editor(Protocol):
 
 
 @runtime_checkable
+class Stored(Editor, Protocol):
+    """Results that exist already, under the name of the method that made them."""
+
+    name: str
+
+    def prompts_for(self, clip: Clip) -> list[str]:
+        """Those of which there is a result for this clip."""
+        ...
+
+
+@runtime_checkable
 class Tunable(Editor, Protocol):
     """A method that learns from the clip first."""
 

@@ -1,6 +1,7 @@
 """From a video network and a prompt to what the sampler calls."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from einops import repeat
@@ -13,7 +14,7 @@ from giftune.diffusion.schedule import Schedule
 from giftune.sampling.sampler import Denoise
 
 # From latents "b c f h w", timestep and text "b n d" to the prediction.
-Network = Callable[[Tensor, int, Tensor], Tensor]
+Network = Callable[[Tensor, Any, Tensor], Tensor]
 
 
 def denoiser(

@@ -14,31 +14,28 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from giftune.attention.patterns import Pattern, sparse_causal
-from giftune.backbone.latents import decode, encode
 from giftune.backbone.stable_diffusion import Backbone
-from giftune.backbone.text import encode_prompts
 from giftune.clip import Clip
-from giftune.diffusion.noise import independent
 from giftune.diffusion.prediction import add_noise, target
 from giftune.errors import InputError
-from giftune.io.cache import cached
-from giftune.io.digest import digest, fingerprint
 from giftune.losses.step import DenoisingStep
 from giftune.methods.base import OnProgress
-from giftune.methods.denoiser import denoiser
-from giftune.sampling.inversion import invert
-from giftune.sampling.sampler import Denoise, sample
+from giftune.methods.controlled import Controlled, StructuralControl
+from giftune.methods.workspace import Workspace, noise_like, require_sampling
+from giftune.sampling.sampler import Denoise
 from giftune.unet.inflate import inflate, verify
 from giftune.unet.trainable import SUFFIXES, select_trainable
+from giftune.unet.video_unet import VideoUNet
 from giftune.unet.weights import load_weights, save_weights
 
 
 class TuningBatch(NamedTuple):
-    """The posterior of the source latents, and its caption."""
+    """The posterior of the source latents, its caption, and what controls it, which may be empty."""
 
     mean: Float[Tensor, "b c f h w"]
     std: Float[Tensor, "b c f h w"]
     text: Float[Tensor, "b n d"]
+    picture: Float[Tensor, "..."]
 
 
 class GifTune:
@@ -47,8 +44,9 @@ class GifTune:
     `posterior` "sample" tunes on a fresh sample of the source's latents in each step, "mean" on their mean,
     from which inversion always starts. With `inversion_steps` None an edit starts from plain noise, the same
     for all prompts. `cache` is a folder for encoded and inverted latents. Without `temporal` nothing of that
-    name is trained; `frozen` names parts of the U-Net that keep their weights. Raises `InputError` for
-    settings out of range.
+    name is trained; `frozen` names parts of the U-Net that keep their weights. `control` adds structure of
+    the clip to every frame by itself, in edits and, with `tune_with_control`, while tuning too. Raises
+    `InputError` for settings out of range.
     """
 
     def __init__(
@@ -67,19 +65,20 @@ class GifTune:
         batch_size: int = 1,
         seed: int = 0,
         cache: str | Path | None = None,
+        control: StructuralControl | None = None,
+        tune_with_control: bool = True,
     ) -> None:
+        if control is not None:
+            control.require_fit(backbone)
         if posterior not in ("sample", "mean"):
             raise InputError(f"posterior is {posterior!r}, it must be 'sample' or 'mean'.")
-        if batch_size < 1:
-            raise InputError(f"batch_size is {batch_size}, it must be at least 1.")
-        for steps in (num_steps, inversion_steps or 1):
-            backbone.schedule.timesteps(steps)  # refuses what the schedule cannot be cut into
+        self.workspace = Workspace(backbone, cache)
+        require_sampling(self.workspace, batch_size, num_steps, inversion_steps or 1)
         self.backbone, self.schedule = backbone, backbone.schedule
         self.device, self.dtype = backbone.device, backbone.dtype
+        self.control, self.tune_with_control = control, tune_with_control
         self.posterior, self.num_steps, self.guidance = posterior, num_steps, guidance
         self.inversion_steps, self.batch_size = inversion_steps, batch_size
-        self.cache = None if cache is None else Path(cache)
-        self._base = fingerprint(backbone.unet)
         with torch.random.fork_rng(devices=[]):  # new layers draw their weights from the global generator
             torch.manual_seed(seed)
             self.network = inflate(backbone.unet, pattern, temporal, norm)  # type: ignore[arg-type]
@@ -88,6 +87,7 @@ class GifTune:
         for parameter in self.network.parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()
+        self._attached: tuple[Tensor, Controlled] | None = None
         if gradient_checkpointing:
             self.network.enable_gradient_checkpointing()
 
@@ -99,25 +99,27 @@ class GifTune:
         if self.dtype == torch.float16:
             raise InputError("backbone.dtype is float16, too narrow to tune in; use bfloat16 or float32.")
         verify(self.network)
-        batch = TuningBatch(*self._posterior(clip), self._text([caption]))
-        self.backbone.vae.to("cpu")
-        self.backbone.text_encoder.to("cpu")
+        mean, std = self.workspace.posterior(clip)
+        controlled = self.control is not None and self.tune_with_control
+        picture = self.control.picture(clip) if controlled else torch.empty(0)  # type: ignore[union-attr]
+        batch = TuningBatch(mean, std, self.workspace.text([caption]), picture)
+        self.workspace.release()
         return batch
 
     def step(self, batch: TuningBatch, generator: Generator) -> DenoisingStep:
         """Predict the noise of the clip at one random timestep, with independent noise for each frame."""
-        mean, std, text = batch
+        mean, std, text, picture = batch
         t = torch.randint(self.schedule.num_train_timesteps, mean.shape[:1], generator=generator).to(
             mean.device
         )
-        noise = _noise_like(mean, generator)
-        x0 = mean + std * _noise_like(mean, generator) if self.posterior == "sample" else mean
+        noise = noise_like(mean, generator)
+        x0 = mean + std * noise_like(mean, generator) if self.posterior == "sample" else mean
         alpha_bar = self.schedule.alpha_bar(t)
         noisy = add_noise(x0, noise, alpha_bar)
-        prediction = self._predict(noisy, t, text)
+        prediction = self.workspace.predict(self._controlled(picture), noisy, t, text)
         kind = self.schedule.prediction_type
         truth = target(x0, noise, alpha_bar, kind)
-        return DenoisingStep(noisy, prediction, truth, x0, t, alpha_bar, kind, self._decode, mean)
+        return DenoisingStep(noisy, prediction, truth, x0, t, alpha_bar, kind, self.workspace.decode, mean)
 
     @torch.no_grad()
     def edit(
@@ -130,25 +132,19 @@ class GifTune:
         """`batch_size` prompts at a time, both branches of the guidance in one pass of the network."""
         verify(self.network)
         self.network.to(self.device)
-        start = self._start(clip, generator, on_progress)
-        batches = [prompts[i : i + self.batch_size] for i in range(0, len(prompts), self.batch_size)]
-        for index, batch in enumerate(batches):
-            done, total = index * self.num_steps, len(batches) * self.num_steps
+        network = self.network if self.control is None else self.control.network(self.network, clip)
+        start = self._start(network, clip, generator, on_progress)
 
-            def on_step(step: int, _: Tensor, done: int = done, total: int = total) -> None:
-                if on_progress:
-                    on_progress("sampling", done + step, total)
+        def plan(batch: Sequence[str]) -> tuple[Denoise, Tensor]:
+            denoise = self.workspace.denoiser(network, batch, self.guidance)
+            return denoise, repeat(start, "1 c f h w -> b c f h w", b=len(batch))
 
-            denoise = self._denoiser(batch, self.guidance)
-            noise = repeat(start, "1 c f h w -> b c f h w", b=len(batch))
-            latents = sample(denoise, noise, self.schedule, self.num_steps, on_step)
-            for frames in self._decode(latents):
-                yield clip.with_frames(frames.float().cpu())
+        yield from self.workspace.draw(clip, prompts, self.batch_size, self.num_steps, plan, on_progress)
 
     def quick(self) -> "GifTune":
         """Few steps, and no cache: an inversion with weights of the moment is of no use later."""
         other = copy.copy(self)
-        other.cache, other.num_steps = None, min(10, self.num_steps)
+        other.workspace, other.num_steps = Workspace(self.backbone), min(10, self.num_steps)
         other.inversion_steps = self.inversion_steps and other.num_steps
         return other
 
@@ -162,77 +158,25 @@ class GifTune:
         load_weights(self.network.unet, path, self._identity())
 
     def _identity(self) -> dict[str, Any]:
-        return {"base_fingerprint": self._base, **self.network.architecture}
+        return {"base_fingerprint": self.workspace.fingerprint, **self.network.architecture}
+
+    def _controlled(self, picture: Float[Tensor, "..."]) -> VideoUNet | Controlled:
+        """The network for a step: made once for the picture that all steps share."""
+        if self.control is None or not picture.numel():
+            return self.network
+        if self._attached is None or self._attached[0] is not picture:
+            self._attached = picture, self.control.attached(self.network, picture)
+        return self._attached[1]
 
     def _start(
-        self, clip: Clip, generator: Generator, on_progress: OnProgress | None
+        self,
+        network: VideoUNet | Controlled,
+        clip: Clip,
+        generator: Generator,
+        on_progress: OnProgress | None,
     ) -> Float[Tensor, "1 c f h w"]:
         """Noise that leads back to the clip (DDIM inversion with an empty prompt), or plain noise."""
-        latents, _ = self._posterior(clip)
-        steps = self.inversion_steps
-        if steps is None:
-            return _noise_like(latents, generator)
-
-        def on_step(step: int, _: Tensor) -> None:
-            if on_progress:
-                on_progress("inverting", step, steps)
-
-        def compute() -> dict[str, Tensor]:
-            return {"latents": invert(self._denoiser([""]), latents, self.schedule, steps, on_step)}
-
-        if self.cache is None:
-            return compute()["latents"]
-        folder = self.cache / "inversions"
-        return cached(folder, self._inversion_key(latents, steps), compute)["latents"].to(self.device)
-
-    def _posterior(self, clip: Clip) -> tuple[Float[Tensor, "1 c f h w"], Float[Tensor, "1 c f h w"]]:
-        """Mean and standard deviation of the clip's latents."""
-
-        def compute() -> dict[str, Tensor]:
-            posterior = encode(self.backbone.vae.to(self.device), clip.frames)
-            return {"mean": posterior.mean[None].float(), "std": posterior.std[None].float()}
-
-        vae = self.backbone.vae
-        key = {
-            "clip": clip.content_hash(),
-            "autoencoder": f"{fingerprint(vae)} {vae.dtype}",
-            "scale": f"{vae.config.scaling_factor} {vae.config.shift_factor}",
-            "device": self.device.type,
-        }
-        found = cached(self.cache and self.cache / "latents", key, compute)
-        return found["mean"].to(self.device), found["std"].to(self.device)
-
-    def _inversion_key(self, latents: Tensor, steps: int) -> dict[str, str]:
-        """Everything that the inverted latents depend on."""
-        tuned = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        schedule = [self.schedule.alphas_cumprod, self.schedule.final_alpha_cumprod]
-        return {
-            "latents": digest([latents]),
-            "weights": digest(tuned),
-            "text": digest([self._text([""])]),
-            "schedule": f"{digest(schedule)} {self.schedule.prediction_type} {self.schedule.steps_offset}",
-            "steps": str(steps),
-            **{name: str(value) for name, value in self._identity().items()},
-        }
-
-    def _denoiser(self, prompts: Sequence[str], guidance: float = 1.0) -> Denoise:
-        return denoiser(self._predict, self.schedule, self._text(prompts), self._text([""]), guidance)
-
-    def _predict(
-        self, latents: Float[Tensor, "b c f h w"], t: int | Tensor, text: Float[Tensor, "b n d"]
-    ) -> Float[Tensor, "b c f h w"]:
-        """Frozen tensors may be of half the width; what is tuned, and what comes out, is float32."""
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            return self.network(latents, t, text).float()
-
-    def _text(self, prompts: Sequence[str]) -> Float[Tensor, "b n d"]:
-        encoder = self.backbone.text_encoder.to(self.device)
-        return encode_prompts(self.backbone.tokenizer, encoder, prompts).float()
-
-    def _decode(self, latents: Float[Tensor, "b c f h w"]) -> Float[Tensor, "b f 3 H W"]:
-        return decode(self.backbone.vae.to(self.device), latents)
-
-
-def _noise_like(latents: Float[Tensor, "b c f h w"], generator: Generator) -> Float[Tensor, "b c f h w"]:
-    b, c, f, h, w = latents.shape
-    return independent((b, c, f, h, w), generator, latents.device)
+        latents, _ = self.workspace.posterior(clip)
+        if self.inversion_steps is None:
+            return noise_like(latents, generator)
+        return self.workspace.inverted(network, latents, self.inversion_steps, on_progress)

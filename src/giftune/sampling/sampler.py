@@ -23,10 +23,14 @@ def sample(
     schedule: Schedule,
     num_steps: int,
     on_step: OnStep | None = None,
+    part: slice = slice(None),
 ) -> Float[Tensor, "b c f h w"]:
-    """Denoise from the highest timestep to the final level; raises `InputError` if numbers overflow."""
+    """Denoise from the highest timestep to the final level, or that `part` of the steps in between.
+
+    Raises `InputError` if numbers overflow.
+    """
     latents = noise
-    for step, (t, previous) in enumerate(schedule.pairs(num_steps), start=1):
+    for step, (t, previous) in enumerate(schedule.pairs(num_steps)[part], start=1):
         epsilon = denoise(latents, t).to(latents.dtype)
         latents = ddim_step(latents, epsilon, schedule.alpha_bar(t), schedule.alpha_bar(previous))
         if on_step:
