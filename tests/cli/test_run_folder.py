@@ -10,7 +10,15 @@ from giftune.io.atomic import write_text
 CONFIG = {
     "seed": 1,
     "backbone": {"source": "x", "device": "auto"},
-    "method": {"norm": "pooled", "guidance": 5.0, "num_steps": 50, "cache": None},
+    "method": {
+        "_target_": "giftune.methods.giftune.GifTune",
+        "norm": "pooled",
+        "guidance": 5.0,
+        "num_steps": 50,
+        "cache": None,
+        "control": {"_target_": "giftune.methods.controlled.no_control"},
+        "tune_with_control": True,
+    },
     "loss": {"background": {"module": {"cache": None, "depth": {"download": True}}}},
     "optimizer": {"lr": 1e-4, "betas": (0.9, 0.999)},
     "trainer": {"max_steps": 10, "preview_every": 0},
@@ -49,6 +57,29 @@ def test_only_what_the_weights_depend_on_counts(owner):
         )
     }
     assert len(names) == 6
+
+
+def test_control_counts_only_where_it_was_tuned_with(owner):
+    depth = {"weights": {"source": "x", "device": "auto"}, "scale": 1.0}
+    in_edits = changed(method={"control": depth, "tune_with_control": False})
+    assert identity(in_edits, "abc", "a cat") == owner
+    tuned = identity(changed(method={"control": depth}), "abc", "a cat")
+    assert tuned != owner and tuned["method.control.scale"] == 1.0
+    elsewhere = {"weights": {"source": "x", "device": "cuda"}, "scale": 1.0}
+    assert identity(changed(method={"control": elsewhere}), "abc", "a cat") == tuned
+
+
+def test_without_tuning_the_method_alone_counts():
+    def of(target, **other):
+        method = {"_target_": f"giftune.methods.{target}", "strength": 0.5, "num_steps": 50}
+        return identity({**CONFIG, "method": method, **other}, "abc", "a cat")
+
+    sdedit = of("frame_wise.FrameWise")
+    assert of("frame_wise.FrameWise", trainer={"max_steps": 3}, loss={}, optimizer={}) == sdedit
+    assert of("frame_wise.FrameWise", backbone={"source": "y"}) != sdedit
+    assert of("frame_wise.FrameWise", seed=2) != sdedit
+    external = of("external.External")
+    assert of("external.External", backbone={"source": "y"}) == external != sdedit
 
 
 @pytest.mark.parametrize("stem", ["cat", "../../etc", "ein Kätzchen", ".hidden", "x" * 300, "🐱", ""])

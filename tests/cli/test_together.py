@@ -54,8 +54,8 @@ def test_the_same_run_folder_as_one_process(giftune, settings, tmp_path):
 
     drawn = {path: path.stat().st_mtime_ns for path in (both / "edits").glob("*.gif")}
     more = [*settings, "edit.prompts=[a panda, a pig, a cow]", "run_name=x", f"paths.runs={both.parent}"]
-    status, out, _ = giftune("tune", *more, "trainer=ddp_cpu")
-    assert status == 0 and "drew 2 edits" in out and "tuned for" not in out
+    status, out, said = giftune("tune", *more, "trainer=ddp_cpu")
+    assert (status, said) == (0, "") and "drew 2 edits" in out and "tuned for" not in out
     assert {path: path.stat().st_mtime_ns for path in drawn} == drawn
     assert [entry["prompt"] for entry in index(both)][-2:] == ["a pig", "a cow"] and len(index(both)) == 5
 

@@ -28,7 +28,7 @@ def build(config: Any, name: str, **built: Any) -> Any:
         arguments = {key: build(value, f"{name}.{key}") for key, value in config.items() if key not in _OURS}
         if "_target_" not in config:
             return arguments
-        target = _locate(config["_target_"], name)
+        target = locate(config["_target_"], name)
         arguments = _checked(target, arguments, name) | built
         if config.get("_partial_"):
             return partial(target, **arguments) if arguments else target
@@ -41,7 +41,8 @@ def build(config: Any, name: str, **built: Any) -> Any:
 _OURS = ("_target_", "_partial_")
 
 
-def _locate(target: Any, name: str) -> Any:
+def locate(target: Any, name: str) -> Any:
+    """What a dotted path names; raises `InputError` outside the allow-list and for what does not exist."""
     from hydra.utils import get_object
 
     sentence = f"{name}._target_ is {target}, it must lie in {', '.join(part[:-1] for part in ALLOWED)}."

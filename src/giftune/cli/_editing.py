@@ -7,9 +7,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from giftune.cli._drawing import draw_and_score
+from giftune.cli._method import learns, loaded_method
 from giftune.cli._prompts import read_prompts
 from giftune.cli._run import plain
-from giftune.cli._steps import build_method, edit_settings, read_task, source_hash
+from giftune.cli._steps import edit_settings, read_task, source_hash
 from giftune.cli.run_folder import RunFolder
 from giftune.errors import InputError
 
@@ -18,7 +19,8 @@ def edit_run(composed: DictConfig) -> None:
     given = plain(composed)
     folder = RunFolder(Path(given["run"]))
     owner = folder.identity()
-    if not folder.weights.exists():
+    config = _updated(_read(folder), given)
+    if learns(config) and not folder.weights.exists():
         raise InputError(
             f"run {folder.path} is not tuned to the end: repeat its `giftune tune` command first."
         )
@@ -27,20 +29,13 @@ def edit_run(composed: DictConfig) -> None:
         raise InputError(
             "prompts is empty: say prompts='[\"a dog is running\"]' or prompts_file=prompts.txt."
         )
-    config = _updated(_read(folder), given)
     edit_settings(config)  # refuses what edits cannot be drawn with
     task = read_task(config)
     if source_hash(task) != owner["source clip"]:
         raise InputError(
             f"{config['data'].get('path', 'the clip')} is not the clip that {folder.path} was tuned on."
         )
-
-    def tuned_method() -> Any:
-        method = build_method(config)
-        method.load(folder.weights)
-        return method
-
-    draw_and_score(config, folder, task, prompts, tuned_method)
+    draw_and_score(config, folder, task, prompts, lambda: loaded_method(config, folder.weights))
 
 
 def _read(folder: RunFolder) -> dict[str, Any]:

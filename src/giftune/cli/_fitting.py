@@ -15,8 +15,8 @@ from omegaconf import OmegaConf
 
 from giftune.cli._build import build
 from giftune.cli._locks import held
+from giftune.cli._method import build_method, learns, loaded_method
 from giftune.cli._run import settings_given
-from giftune.cli._steps import build_method
 from giftune.cli._together import tell_to_tune
 from giftune.cli._tracking import Tracking
 from giftune.cli.provenance import provenance
@@ -25,7 +25,7 @@ from giftune.errors import InputError
 from giftune.io.atomic import write_text
 from giftune.io.gif import write_gif
 from giftune.losses.combination import WeightedSum
-from giftune.methods.base import EditTask, OnProgress
+from giftune.methods.base import EditTask, OnProgress, Stored
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,14 @@ class Fitting:
     def finished_method(self, on_progress: OnProgress) -> Any:
         """The method with tuned weights: here now, or taken from a run beside this one that was tuned alike.
 
+        One that does not learn is as it came, and nothing else remains to be done than to make the folder.
         Whatever is wrong with the settings is found out before the first file is written. Of several
         processes with the same to tune one does it, and the others wait and take its weights.
         """
         method, folder = build_method(self.config), self.folder
+        if not learns(self.config):
+            self._begin(**({"method": method.name} if isinstance(method, Stored) else {}))
+            return method
         tune = None if folder.tuned_alike(self.owner) else self._tuning(method, on_progress)
         digest = hashlib.sha256(json.dumps(dict(self.owner), sort_keys=True).encode()).hexdigest()
         lock = Path(self.config["paths"]["cache"]) / "locks" / f"{digest}.lock"
@@ -57,10 +61,12 @@ class Fitting:
         return method
 
     def loaded_method(self) -> Any:
-        """The method with the weights of the run folder."""
-        method = build_method(self.config)
-        method.load(self.folder.weights)
-        return method
+        return loaded_method(self.config, self.folder.weights)
+
+    @property
+    def finished(self) -> bool:
+        """Whether only edits can be missing; the source is the last that is written of a folder."""
+        return (self.folder.weights if learns(self.config) else self.folder.source).exists()
 
     def _tuning(self, method: Any, on_progress: OnProgress) -> Callable[[], None]:
         """Everything that tuning needs, made at once; the work is left for the call of the result."""
@@ -136,7 +142,7 @@ class Fitting:
         folder.claim(self.owner, {"method": chosen, **facts, **provenance()})
         write_text(folder.config, OmegaConf.to_yaml(config))
         write_text(folder.overrides, OmegaConf.to_yaml(settings_given()))
-        write_gif(source, folder.path / "source.gif", "best")
+        write_gif(source, folder.source, "best")
 
     def _preview(self, method: Any, step: int) -> None:
         """The first edit with the weights of the moment."""

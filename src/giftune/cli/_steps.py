@@ -7,8 +7,9 @@ from typing import Any
 
 from giftune.cli import _together as together
 from giftune.cli._build import build
+from giftune.cli._method import has_backbone, is_controlled, learns
 from giftune.cli.edits import Edits
-from giftune.cli.run_folder import RunFolder
+from giftune.cli.run_folder import WITHOUT_EFFECT, RunFolder, flatten
 from giftune.errors import InputError
 from giftune.io.gif import read_gif
 from giftune.io.gif_palette import QUALITIES
@@ -22,7 +23,7 @@ SAMPLING = ("num_steps", "guidance", "inversion_steps")
 def read_task(config: Mapping[str, Any]) -> EditTask:
     """The clip to work on, with a note when the backbone cannot know it."""
     task = next(iter(build(config["data"], "data")))
-    if config["backbone"]["source"] == "emojiworld" and task.source is not None:
+    if has_backbone(config) and config["backbone"]["source"] == "emojiworld" and task.source is not None:
         print("note: the embedded model knows only its own toy world; say backbone=sd15 for real clips.")
     return task
 
@@ -39,12 +40,10 @@ def edit_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     if (quality := config["edit"]["quality"]) not in QUALITIES:
         raise InputError(f"edit.quality is {quality!r}, it must be one of {', '.join(QUALITIES)}.")
     sampling = {name: config["method"][name] for name in SAMPLING if name in config["method"]}
+    if learns(config) and is_controlled(config):
+        control = flatten({"control": config["method"]["control"]})
+        sampling |= {name: value for name, value in control if f"method.{name}" not in WITHOUT_EFFECT}
     return {**sampling, "seed": config["seed"], "quality": quality}
-
-
-def build_method(config: Mapping[str, Any]) -> Any:
-    """The method on its backbone, which is built once."""
-    return build(config["method"], "method", backbone=build(config["backbone"], "backbone"))
 
 
 def draw(

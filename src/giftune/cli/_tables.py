@@ -15,6 +15,7 @@ MAIN = {  # of an edit's many scores, those that say most, with room for few wor
     "textual_faithfulness": "faithfulness",
     "frame_consistency": "consistency",
     "trajectory_error": "trajectory error",
+    "subjects_kept": "subjects kept",
     "subject_accuracy": "subject",
     "background_accuracy": "background",
     "style_accuracy": "style",

@@ -78,11 +78,12 @@ def draw(
 
 def _follow(config: dict[str, Any], ranks: Ranks) -> None:
     from giftune.cli._fitting import Fitting
-    from giftune.cli._steps import build_method, edit_settings, read_task
+    from giftune.cli._method import build_method, learns
+    from giftune.cli._steps import edit_settings, read_task
     from giftune.cli._tracking import Tracking
     from giftune.cli.run_folder import RunFolder
 
-    task, method, learnt = read_task(config), build_method(config), False
+    task, method, learnt = read_task(config), build_method(config), not learns(config)
     while (order := ranks.hear()) is not None:
         what, path, prompts = order
         folder = RunFolder(path)

@@ -6,6 +6,7 @@ from omegaconf import DictConfig
 
 from giftune.cli._drawing import draw_and_score
 from giftune.cli._fitting import Fitting
+from giftune.cli._method import offered_prompts
 from giftune.cli._progress import Bars
 from giftune.cli._prompts import read_prompts
 from giftune.cli._run import plain
@@ -20,7 +21,7 @@ def tune_and_edit(composed: DictConfig) -> None:
     given = read_prompts(config["edit"], "edit.")
     edit_settings(config)  # refuses what edits cannot be drawn with
     task = read_task(config)
-    prompts = given or list(task.prompts)
+    prompts = given or list(task.prompts) or offered_prompts(config, task.clip)
     owner = identity(config, source_hash(task), task.source_prompt)
     name = config["run_name"] or name_of((task.source or task.clip).name, owner)
     folder = RunFolder(Path(config["paths"]["runs"]) / name)
@@ -28,6 +29,6 @@ def tune_and_edit(composed: DictConfig) -> None:
     with Tracking(config, folder) as tracking:
         fitting = Fitting(config, task, prompts, folder, owner, tracking)
         with Bars() as bars:
-            method = None if folder.weights.exists() else fitting.finished_method(bars)
+            method = None if fitting.finished else fitting.finished_method(bars)
         if draw_and_score(config, folder, task, prompts, lambda: method or fitting.loaded_method()):
             tracking.results(task, config["trainer"]["max_steps"])

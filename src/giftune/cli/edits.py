@@ -12,7 +12,7 @@ import torch
 from giftune.io.atomic import write_json
 from giftune.io.gif import write_gif
 from giftune.io.names import slug
-from giftune.methods.base import Editor, EditTask, OnProgress
+from giftune.methods.base import Editor, EditTask, OnProgress, Stored
 
 
 class Edits:
@@ -56,9 +56,10 @@ class Edits:
             path = self.folder / f"{self._stem(prompt)}.gif"
             write_gif(task.restore(clip), path, self.settings["quality"])
             now = time.perf_counter()
-            entry = {"prompt": prompt, "file": path.name, "settings": self.settings}
+            seconds = None if isinstance(method, Stored) else round(now - start, 6)  # made elsewhere
+            entry = {"prompt": prompt, "file": path.name, "settings": self.settings, "seconds": seconds}
             self.entries = [old for old in self.entries if old["file"] != path.name]
-            self.entries.append({**entry, "seconds": round(now - start, 6)})
+            self.entries.append(entry)
             write_json(self.index, self.entries)
             start = now
 

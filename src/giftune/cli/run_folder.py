@@ -12,14 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from giftune.cli._locks import held
+from giftune.cli._method import has_backbone, is_controlled, learns
 from giftune.errors import InputError
 from giftune.io.atomic import atomic_path, write_json
 
 # What the tuned weights depend on, besides the clip and its caption ...
 TUNING = ("seed", "backbone", "method", "loss", "optimizer", "trainer")
+# ... or, where nothing is tuned, the edits ...
+DRAWING = ("seed", "backbone", "method")
 # ... except for these, which only say where, how fast, or how edits are drawn.
 WITHOUT_EFFECT = {
     "backbone.device",
+    "method.control.signal.network.device",
+    "method.control.signal.network.download",
+    "method.control.weights.device",
     "loss.background.module.cache",
     "loss.background.module.depth.device",
     "loss.background.module.depth.download",
@@ -33,15 +39,21 @@ WITHOUT_EFFECT = {
     "trainer.preview_every",
 }
 
+# What says how structure is controlled, which tuned weights may have been made without.
+CONTROL = ("method.control.", "method.tune_with_control")
+
 LOCK = ".lock"
 # What a sweep says about its cell, before the run has begun or after it could not.
 OF_A_SWEEP = {"cell.json", "failure.json"}
 
 
 def identity(config: Mapping[str, Any], source: str, caption: str) -> dict[str, Any]:
-    """Everything that the tuned weights depend on, by dotted name."""
-    flat = dict(flatten({key: config[key] for key in TUNING}))
+    """Everything that the tuned weights depend on, or without tuning the edits, by dotted name."""
+    parts = TUNING if learns(config) else DRAWING if has_backbone(config) else ("seed", "method")
+    flat = dict(flatten({key: config[key] for key in parts}))
     kept = {name: value for name, value in flat.items() if name not in WITHOUT_EFFECT}
+    if learns(config) and (not is_controlled(config) or not config["method"]["tune_with_control"]):
+        kept = {name: value for name, value in kept.items() if not name.startswith(CONTROL)}
     return {"source clip": source, "caption": caption, **kept}
 
 
@@ -84,6 +96,10 @@ class RunFolder:
     @property
     def records(self) -> Path:
         return self.path / "records.jsonl"
+
+    @property
+    def source(self) -> Path:
+        return self.path / "source.gif"
 
     @property
     def edits(self) -> Path:

@@ -50,4 +50,6 @@ def join(device_type: str) -> Ranks:
 
 
 def leave() -> None:
+    """Together: who goes first would take the connection from those that still listen."""
+    distributed.barrier()
     distributed.destroy_process_group()
