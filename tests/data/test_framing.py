@@ -30,6 +30,14 @@ def test_the_picture_returns(fit, shape):
     assert (back.frames - clip.frames).abs().max() < 0.08
 
 
+def test_without_a_size_the_clip_keeps_its_own():
+    clip = smooth_clip(50, 173)
+    framing = Framing.around(clip, None, 1, "pad")
+    assert framing.apply(clip) is clip and framing.restore(clip).frames.equal(clip.frames)
+    framing = Framing.around(clip, None, 8, "pad")
+    assert (framing.height, framing.width) == (48, 176)
+
+
 def test_padding_keeps_the_whole_picture_and_its_proportions():
     clip = smooth_clip(60, 160)
     framing = Framing.around(clip, 64, 8, "pad")

@@ -21,15 +21,16 @@ class Framing:
     fit: Fit
 
     @classmethod
-    def around(cls, clip: Clip, size: int, multiple: int, fit: Fit) -> "Framing":
+    def around(cls, clip: Clip, size: int | None, multiple: int, fit: Fit) -> "Framing":
         """A frame of about size x size pixels with the aspect ratio of `clip`, sides multiples of `multiple`.
 
-        Raises `InputError` when `size` itself is no such multiple.
+        With `size` None it is about as large as `clip`. Raises `InputError` when `size` is no multiple.
         """
-        if size < multiple or size % multiple:
+        if size is not None and (size < multiple or size % multiple):
             raise InputError(f"data.size is {size}, it must be a multiple of {multiple} for this backbone.")
         aspect = math.sqrt(clip.height / clip.width)
-        height, width = (max(1, round(side / multiple)) * multiple for side in (size * aspect, size / aspect))
+        sides = (clip.height, clip.width) if size is None else (size * aspect, size / aspect)
+        height, width = (max(1, round(side / multiple)) * multiple for side in sides)
         return cls(clip.height, clip.width, height, width, fit)
 
     def apply(self, clip: Clip) -> Clip:

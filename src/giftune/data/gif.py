@@ -11,7 +11,7 @@ from giftune.methods.base import EditTask
 
 
 class Gif:
-    """One task, framed for a model that works at about `size` x `size` pixels.
+    """One task, framed for a model that works at about `size` x `size` pixels; None is the clip's own size.
 
     With `num_frames` None all frames are taken, at most `max_frames`; with `stride` None they are spread over
     the whole clip. Raises `InputError` for a clip without motion, without caption, or that cannot be read.
@@ -25,7 +25,7 @@ class Gif:
         max_frames: int = 24,
         start: int = 0,
         stride: int | None = None,
-        size: int = 512,
+        size: int | None = 512,
         multiple: int = 32,
         fit: Fit = "pad",
         fps: float = DEFAULT_FPS,
