@@ -1,13 +1,17 @@
 """Every option of every group of the main job composes, and what it describes can be built."""
 
 import pytest
+from diffusers import UNetMotionModel
 from omegaconf import OmegaConf
 
 from giftune.backbone.stable_diffusion import load_backbone
 from giftune.cli._build import build
+from giftune.cli._method import has_backbone, is_controlled
 from giftune.cli._run import ROOT, plain, run
 from giftune.unet.video_unet import VideoUNet
 from tests.checkpoints import build_sd1
+from tests.control_checkpoints import build_controlnet
+from tests.motion_checkpoints import build_animatelcm
 
 CONF = ROOT / "conf"
 GROUPS = {
@@ -19,8 +23,11 @@ OPTIONS = sorted(
     if path.parent.name in GROUPS - {"ablation", "experiment"}  # in test_sweeps.py
 )
 NEEDED = {
+    ("backbone", "fast_dreambooth"): ["backbone.source=here"],
     ("backbone", "local"): ["backbone.source=here"],
+    ("control", "given"): ["control.signal.path=a.gif", "control.weights.source=emojiworld"],
     ("data", "gif"): ["data.path=cat.gif", "data.prompt=a cat"],
+    ("method", "external"): ["method.path=here"],
 }
 
 
@@ -47,9 +54,14 @@ def test_every_option(group, option, checkpoint, tmp_path):
     assert all(part["weight"] > 0 for part in built["loss"].values())
     for make in build(config.get("logger") or {}, "logger").values():
         make(save_dir=str(tmp_path))
-    if group in ("method", "pattern", "temporal", "norm", "inversion"):
-        method = build(config["method"], "method", backbone=load_backbone(checkpoint, device="cpu"))
-        assert isinstance(method.network, VideoUNet)
+    if group in ("method", "pattern", "temporal", "norm", "inversion") and has_backbone(config):
+        backbone = load_backbone(checkpoint, device="cpu")
+        if "adapter" in config["method"]:
+            config["method"]["adapter"] = str(build_animatelcm(tmp_path / "adapter", backbone.unet))
+        if is_controlled(config):  # the embedded ControlNet is for the embedded model
+            config["method"]["control"]["weights"]["source"] = str(build_controlnet(tmp_path / "control"))
+        method = build(config["method"], "method", backbone=backbone)
+        assert isinstance(method.network, VideoUNet | UNetMotionModel)
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=str)
@@ -118,7 +130,8 @@ def test_every_metric_is_measured_unless_others_are_chosen():
     assert set(compose("metric=[flicker,loop_seam]")["metric"]) == {"flicker", "loop_seam"}
     assert not compose("metric=[]").get("metric")
     given = compose("edited=a.gif", command="evaluate")["metric"]
-    assert files - set(given) == {"true_warp_error", "true_background_depth", "trajectory_error"}
+    truths = {"true_warp_error", "true_background_depth", "trajectory_error", "subjects_kept"}
+    assert files - set(given) == truths
 
 
 def test_experiments_override_the_base(tmp_path):
