@@ -32,13 +32,13 @@ class Oracle(nn.Module):
         w1, w2, w3 = widths
         self.fine = nn.Sequential(
             nn.Conv2d(3, w1, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(w1), nn.ReLU(),
-            _Residual(w1),
+            Residual(w1),
             nn.Conv2d(w1, w2, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(w2), nn.ReLU(),
-            _Residual(w2), _Residual(w2),
+            Residual(w2), Residual(w2),
         )  # fmt: skip
         self.coarse = nn.Sequential(
             nn.Conv2d(w2, w3, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(w3), nn.ReLU(),
-            _Residual(w3), _Residual(w3),
+            Residual(w3), Residual(w3),
         )  # fmt: skip
         self.attention = nn.Conv2d(w3, 1, 1)
         self.heads = nn.ModuleDict({name: nn.Linear(3 * w3, len(c)) for name, c in CLASSES.items()})
@@ -71,7 +71,7 @@ class Oracle(nn.Module):
         return Verdict(**names, centres=centres)
 
 
-class _Residual(nn.Sequential):
+class Residual(nn.Sequential):
     def __init__(self, width: int):
         super().__init__(
             nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),

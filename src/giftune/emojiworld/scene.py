@@ -1,5 +1,6 @@
 """One scene of EmojiWorld: what is in it, and its rendering with exact depth, mask and motion."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -41,11 +42,28 @@ class Scene:
         """(x, y) of the subject's centre; feet stay on the ground when it grows."""
         return self.x + pose.dx, self.ground - 0.5 * self.height * pose.scale + pose.dy
 
+    def nearness(self, ground: float, scale: float = 1.0) -> float:
+        """Inverse depth of what stands on this scene's `ground` and looks `scale` times as large."""
+        share = np.clip((ground - self.horizon) / (1 - self.horizon), 0, 1)
+        return min(1.0, HORIZON_DEPTH + (1 - HORIZON_DEPTH) * share * scale)
+
 
 class Rendering(NamedTuple):
     picture: Float[ndarray, "h w 3"]  # in [0, 1], styled
     depth: Float[ndarray, "h w"]  # inverse depth, 1 nearest
     mask: Float[ndarray, "h w"]  # the subject's coverage
+
+
+class Renderings(NamedTuple):
+    """As `Rendering`, with what is seen of each subject, in the order in which they were given."""
+
+    picture: Float[ndarray, "h w 3"]
+    depth: Float[ndarray, "h w"]
+    masks: Float[ndarray, "n h w"]  # coverage that nearer subjects leave
+    shares: Float[ndarray, "n"]  # of each subject's part in the picture: how much nearer ones leave of it
+    shifts: Float[
+        ndarray, "n 2"
+    ]  # from the middle of that part to that of what is left, fractions of the side
 
 
 def sample_scene(
@@ -81,30 +99,61 @@ def sample_scene(
 
 def render(scene: Scene, pose: Pose, size: int = 64) -> Rendering:
     """Draw the scene at `size` x `size` pixels, supersampled, then in its style."""
+    together = render_together(scene, [(scene, pose)], size)
+    return Rendering(together.picture, together.depth, together.masks[0])
+
+
+def render_together(setting: Scene, subjects: Sequence[tuple[Scene, Pose]], size: int = 64) -> Renderings:
+    """Any number of subjects where `setting` is: all shadows, then the subjects, the farthest first."""
     fine = size * SUPERSAMPLING
     picture, depth = paint_background(
-        scene.background, fine, scene.horizon, np.random.default_rng(scene.seed)
+        setting.background, fine, setting.horizon, np.random.default_rng(setting.seed)
     )
-    x, y = scene.centre(pose)
-    height = scene.height * pose.scale
-    if scene.shadow:
-        _cast_shadow(picture, x, scene.ground + min(0.0, pose.dy) * 0.1, height)
-    sprite = place(
-        scene.subject, fine, x * fine, y * fine, height * fine, scene.tilt + pose.angle, scene.mirror
-    )
-    alpha = sprite[..., 3:]
-    picture = _reduce(picture * (1 - alpha) + sprite[..., :3]).clip(0, 1)
-    mask = _reduce(alpha)[..., 0]
-    nearness = np.clip((scene.ground - scene.horizon) / (1 - scene.horizon), 0, 1)
-    subject_depth = HORIZON_DEPTH + (1 - HORIZON_DEPTH) * nearness * pose.scale
-    depth = _reduce(depth[..., None])[..., 0] * (1 - mask) + min(1.0, subject_depth) * mask
-    return Rendering(STYLES[scene.style](picture.astype(np.float32)), depth.astype(np.float32), mask)
+    for scene, pose in subjects:
+        if scene.shadow:
+            shadow_height = scene.ground + min(0.0, pose.dy) * 0.1
+            _cast_shadow(picture, scene.centre(pose)[0], shadow_height, scene.height * pose.scale)
+    near = [setting.nearness(scene.ground, pose.scale) for scene, pose in subjects]
+    covers: dict[int, Float[ndarray, "fh fw 1"]] = {}  # what is still seen of each
+    whole: dict[int, Float[ndarray, "fh fw 1"]] = {}
+    for i in sorted(range(len(subjects)), key=lambda i: (near[i], subjects[i][0].ground)):
+        scene, pose = subjects[i]
+        x, y = scene.centre(pose)
+        sprite = place(
+            scene.subject, fine, x * fine, y * fine, scene.height * pose.scale * fine,
+            scene.tilt + pose.angle, scene.mirror,
+        )  # fmt: skip
+        alpha = sprite[..., 3:]
+        picture = picture * (1 - alpha) + sprite[..., :3]
+        covers = {j: cover * (1 - alpha) for j, cover in covers.items()} | {i: alpha}
+        whole[i] = alpha
+    picture = _reduce(picture).clip(0, 1)
+    masks = np.zeros((len(subjects), size, size), dtype=np.float32)
+    shares, shifts = np.zeros(len(subjects)), np.zeros((len(subjects), 2))
+    for i, cover in covers.items():
+        masks[i] = _reduce(cover)[..., 0]
+        shares[i] = cover.sum() / max(whole[i].sum(), 1e-6)
+        if shares[i] > 0:
+            shifts[i] = _middle(cover) - _middle(whole[i])
+    depth = _reduce(depth[..., None])[..., 0] * (1 - masks.sum(axis=0))
+    for inverse_depth, mask in zip(near, masks, strict=True):
+        depth = depth + inverse_depth * mask
+    style = STYLES[setting.style]
+    picture, depth = style(picture.astype(np.float32)), depth.astype(np.float32)
+    return Renderings(picture, depth, masks, shares, shifts)
 
 
 def _cast_shadow(picture: Float[ndarray, "h w 3"], x: float, ground: float, width: float) -> None:
     grid = (np.arange(picture.shape[0], dtype=np.float32) + 0.5) / picture.shape[0]
     ellipse = ((grid[None, :] - x) / (0.38 * width)) ** 2 + ((grid[:, None] - ground) / (0.09 * width)) ** 2
     picture *= 1 - 0.35 * (ellipse < 1)[..., None]
+
+
+def _middle(cover: Float[ndarray, "fh fw 1"]) -> Float[ndarray, "2"]:
+    """(x, y) of the centre of mass, in fractions of the side."""
+    grid = (np.arange(len(cover)) + 0.5) / len(cover)
+    columns, rows = cover.sum(axis=(0, 2)), cover.sum(axis=(1, 2))
+    return np.array([columns @ grid, rows @ grid]) / cover.sum()
 
 
 def _reduce(array: Float[ndarray, "fh fw c"]) -> Float[ndarray, "h w c"]:

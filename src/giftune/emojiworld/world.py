@@ -1,5 +1,6 @@
 """Captioned clips of EmojiWorld with their ground truth."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from giftune.clip import Clip
 from giftune.emojiworld.backgrounds import BACKGROUNDS
 from giftune.emojiworld.captions import caption
 from giftune.emojiworld.motions import MOTIONS, Pose
-from giftune.emojiworld.scene import Rendering, Scene, render, sample_scene
+from giftune.emojiworld.scene import Scene, render, sample_scene
 from giftune.emojiworld.sprites import SUBJECTS
 from giftune.emojiworld.styles import STYLES
 from giftune.errors import InputError
@@ -43,14 +44,8 @@ def make_clip(
 
     Raises: InputError for an unknown subject, background, style or motion.
     """
-    for argument, name, known in (
-        ("subject", subject, SUBJECTS),
-        ("background", background, BACKGROUNDS),
-        ("style", style, STYLES),
-        ("motion", motion, MOTIONS),
-    ):
-        if name not in known:
-            raise InputError(f"{argument} {name!r} is not in EmojiWorld; choose one of {', '.join(known)}")
+    require_known(("subject", subject, SUBJECTS), ("background", background, BACKGROUNDS),
+                  ("style", style, STYLES), ("motion", motion, MOTIONS))  # fmt: skip
     if num_frames < 2:
         raise InputError(f"num_frames is {num_frames}; a clip needs at least 2")
     scene = sample_scene(np.random.default_rng(seed), subject, background, style, motion)
@@ -62,7 +57,8 @@ def make_clip(
         durations_ms=(duration_ms,) * num_frames,
         name=f"{subject}-{motion}-{background}-{style}".replace(" ", "-"),
     )
-    flow = [_flow(scene, a, b, r) for a, b, r in zip(poses[:-1], poses[1:], renderings[:-1], strict=True)]
+    moves = zip(poses[:-1], poses[1:], renderings[:-1], strict=True)
+    flow = [subject_flow(scene, before, after, rendering.mask) for before, after, rendering in moves]
     return WorldClip(
         clip=clip,
         caption=words,
@@ -74,9 +70,18 @@ def make_clip(
     )
 
 
-def _flow(scene: Scene, before: Pose, after: Pose, rendering: Rendering) -> Float[np.ndarray, "2 h w"]:
+def require_known(*named: tuple[str, str, Collection[str]]) -> None:
+    """Raises: InputError for the first name that is not among the known ones; each comes as what it names."""
+    for argument, name, known in named:
+        if name not in known:
+            raise InputError(f"{argument} {name!r} is not in EmojiWorld; choose one of {', '.join(known)}")
+
+
+def subject_flow(
+    scene: Scene, before: Pose, after: Pose, mask: Float[np.ndarray, "h w"]
+) -> Float[np.ndarray, "2 h w"]:
     """The subject moves as a similarity about its centre; everything else stands still."""
-    size = rendering.mask.shape[0]
+    size = mask.shape[0]
     grid = np.arange(size) + 0.5
     here = np.stack(np.broadcast_arrays(grid[None, :], grid[:, None]))
     centre = np.array(scene.centre(before))[:, None, None] * size
@@ -86,4 +91,4 @@ def _flow(scene: Scene, before: Pose, after: Pose, rendering: Rendering) -> Floa
     # image rows point down, so a counter-clockwise turn by `turn` reads as below
     matrix = scale * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     there = np.einsum("ij,jhw->ihw", matrix, here - centre) + goal
-    return ((there - here) * (rendering.mask > 0.5)).astype(np.float32)
+    return ((there - here) * (mask > 0.5)).astype(np.float32)

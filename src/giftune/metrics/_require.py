@@ -1,7 +1,7 @@
 """What metrics demand of their inputs, said in words."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from giftune.errors import InputError
@@ -34,7 +34,7 @@ def require_pair(source: Float[Tensor, "..."], edited: Float[Tensor, "..."], lea
         raise InputError(f"source is {first} and edited {second} pixels, they must have the same size.")
 
 
-def require_truth(name: str, truth: Float[Tensor, "..."], shape: tuple[int, ...]) -> None:
+def require_truth(name: str, truth: Num[Tensor, "..."], shape: tuple[int, ...]) -> None:
     """Raises `InputError` unless a map or a table of truths has the shape that the clip asks for."""
     if tuple(truth.shape) != shape:
         raise InputError(f"{name} has shape {tuple(truth.shape)}, for this clip it must be {shape}.")

@@ -9,13 +9,14 @@ class ClipMean(Metric):
     """Mean of one number per clip, every clip with the same weight, however long it is.
 
     A metric names in `update` what it needs, of source, edited, source_prompt, prompt, mask, flow, centres,
-    depth and asked, and hands its number to `record`.
+    depth, counts and asked, and hands its number to `record`.
     """
 
     full_state_update = False
     higher_is_better: bool
     unit: str = ""
     backbone: str = "pixels"  # what the number rests on: its value means nothing without this
+    rare: bool = False  # few clips have what it needs, and for all others its absence goes without saying
 
     total: Tensor
     count: Tensor

@@ -47,7 +47,8 @@ class Suite:
         for name, metric in self.metrics.items():
             needs = _needs(metric)
             if absent := [need for need in needs if need not in given]:
-                skipped[name] = f"needs {' and '.join(absent)}."
+                if not metric.rare:
+                    skipped[name] = f"needs {' and '.join(absent)}."
                 continue
             metric.reset()
             try:

@@ -30,7 +30,7 @@ def test_a_few_pictures_can_be_learnt_by_heart() -> None:
     assert losses[-1] < 0.3 * losses[0]
 
 
-def test_disturbance_is_mild() -> None:
+def testdisturbance_is_mild() -> None:
     torch.manual_seed(0)
     smooth = torch.linspace(-1, 1, 64).expand(8, 3, 64, 64)
     assert (_disturb(smooth) - smooth).abs().mean() < 0.1
