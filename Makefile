@@ -16,10 +16,10 @@ else
 SELECT := -m "not slow"
 endif
 
-.PHONY: help setup dev demo sweep test lint zoo clean
+.PHONY: help setup dev demo sweep baselines test lint zoo clean
 
 help:  ## Show this list
-	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed  ## Install giftune into .venv (about 3 minutes and 2 GB, once)
 
@@ -31,6 +31,10 @@ demo: setup  ## Tune the embedded model on the embedded clip, edit it, and say w
 sweep: setup  ## The whole ablation on the embedded model, then its report (about an hour on two cores; resumes)
 	@$(BIN)/giftune tune sweeps=ablation $(ARGS) && failed=0 || failed=$$?; \
 	$(BIN)/giftune report runs/ablation && exit $$failed
+
+baselines: setup  ## The comparison with methods that learn nothing, and its report (resumes)
+	@$(BIN)/giftune tune sweeps=baselines $(ARGS) && failed=0 || failed=$$?; \
+	$(BIN)/giftune report runs/baselines && exit $$failed
 
 test: dev  ## Lint, check types and test (under CI=true the slow tests too)
 	@$(BIN)/ruff check .

@@ -36,9 +36,7 @@ def _save(kind: Any, settings: dict[str, Any], folder: Path) -> Path:
         torch.manual_seed(1)
         network = kind(**settings)
         for name, parameter in network.named_parameters():
-            if (
-                "cond_embedding" in name and parameter.ndim == 4
-            ):  # else hardly anything comes through
+            if "cond_embedding" in name and parameter.ndim == 4:  # else hardly anything comes through
                 torch.nn.init.kaiming_normal_(parameter)
             elif not parameter.any():
                 torch.nn.init.normal_(parameter, std=0.2)

@@ -5,18 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
-from huggingface_hub.errors import EntryNotFoundError
 from safetensors.torch import load_file, save_file
 
 from giftune.attention.patterns import per_frame
-from giftune.backbone import _control_folder
 from giftune.backbone.control import Control, load_control
 from giftune.backbone.stable_diffusion import Backbone, load_backbone
 from giftune.errors import InputError
 from giftune.unet.inflate import inflate
 from tests.control_checkpoints import WEIGHTS, build_adapter, build_controlnet
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture(scope="session")
@@ -68,10 +64,10 @@ def test_incomplete_and_pickled_folders(controlnet: Path, tmp_path: Path) -> Non
     folder = Path(shutil.copytree(controlnet, tmp_path / "c"))
     tensors = load_file(folder / WEIGHTS)
     (folder / WEIGHTS).unlink()
-    with pytest.raises(InputError, match=rf"lacks {WEIGHTS}.*lllyasviel/sd-controlnet-depth"):
+    with pytest.raises(InputError, match=rf"has no {WEIGHTS}.*lllyasviel/sd-controlnet-depth"):
         load_control(folder)
     torch.save(tensors, folder / "diffusion_pytorch_model.bin")
-    with pytest.raises(InputError, match=r"model\.bin but no .*diffusers\.ControlNetModel.*save_pretrained"):
+    with pytest.raises(InputError, match=r"only .*model\.bin.*ControlNetModel.*save_pretrained"):
         load_control(folder)
     lost = tensors.pop("controlnet_mid_block.weight")
     save_file(tensors, folder / WEIGHTS, {"format": "pt"})
@@ -89,14 +85,11 @@ def test_half_precision_is_the_second_choice(tmp_path: Path) -> None:
     folder = build_controlnet(tmp_path)
     (folder / WEIGHTS).rename(folder / "diffusion_pytorch_model.fp16.safetensors")
     assert load_control(folder, device="cpu").each_step
-    with pytest.raises(InputError, match=r"lacks diffusion_pytorch_model\.ema\.safetensors"):
-        load_control(folder, variant="ema")
 
 
 def test_sources_that_are_none(controlnet: Path) -> None:
     for source, sentence in (
-        ("control.pth", "is a single file.*config.json and diffusion_pytorch_model.safetensors"),
-        (str(controlnet / WEIGHTS), "is a single file"),
+        (str(controlnet / WEIGHTS), "is a file; it must be a folder"),
         ("nowhere", "does not exist.*TencentARC/t2iadapter_depth_sd15v2"),
         (None, "source is null: no network for this kind of control"),
     ):
@@ -107,31 +100,15 @@ def test_sources_that_are_none(controlnet: Path) -> None:
             load_control(source, revision="v1")
 
 
-def test_the_hub_is_asked_for_safetensors_alone(
+def test_the_kind_is_known_before_any_weights_are_fetched(
     controlnet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = tmp_path / "models--owner--name"
-    snapshot = Path(shutil.copytree(controlnet, root / "snapshots" / COMMIT))
-    (root / "refs").mkdir()
-    (root / "refs" / "main").write_text(COMMIT)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert load_control("owner/name", device="cpu").source == "owner/name"
-    (snapshot / WEIGHTS).rename(snapshot / "diffusion_pytorch_model.fp16.safetensors")
-    assert load_control("owner/name", device="cpu", revision=COMMIT).each_step
-    (snapshot / "diffusion_pytorch_model.fp16.safetensors").unlink()
-    for name in ("owner/name", "owner/other"):
-        with pytest.raises(InputError, match=f"'{name}' could not be fetched.*local folder"):
-            load_control(name)
-
     asked = []
 
-    def offer(hub_id: str, name: str, revision: str | None) -> str:
-        asked.append(name)
-        if name != "config.json":
-            raise EntryNotFoundError(name)
-        return str(snapshot / name)
+    def offer(hub_id: str, allow_patterns: list[str], **_: object) -> str:
+        asked.append(allow_patterns)
+        return str(controlnet)
 
-    monkeypatch.setattr(_control_folder, "hf_hub_download", offer)
-    with pytest.raises(InputError, match="'owner/name' offers no diffusion_pytorch_model"):
-        load_control("owner/name")
-    assert asked[0] == "config.json" and all("safetensors" in name for name in asked[1:])
+    monkeypatch.setattr("giftune.backbone.snapshot.snapshot_download", offer)
+    assert load_control("owner/name", device="cpu").source == "owner/name"
+    assert asked[0] == ["*.json"] and "diffusion_pytorch_model*.safetensors" in asked[1]

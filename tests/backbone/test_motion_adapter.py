@@ -147,7 +147,7 @@ def test_missing_files_name_what_to_download(image_model: Backbone, adapter: Pat
     with pytest.raises(InputError, match=f"has no {LORA}: download {IDS}"):
         load_motion_unet(image_model, adapter, LORA)
     write_config(tmp_path)
-    with pytest.raises(InputError, match=f"no diffusion_pytorch_model.safetensors .*download {IDS}"):
+    with pytest.raises(InputError, match=f"no diffusion_pytorch_model.safetensors; download {IDS}"):
         load_motion_unet(image_model, tmp_path)
     with pytest.raises(InputError, match=f"'nowhere' does not exist.*{IDS}"):
         load_motion_unet(image_model, "nowhere")

@@ -53,7 +53,11 @@ def test_only_what_is_needed_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_p
         lambda hub_id, **settings: asked.append((hub_id, settings)) or str(tmp_path),
     )
     assert find("owner/name", "v1") == tmp_path
-    assert asked == [("owner/name", {"revision": "v1", "allow_patterns": ["config.json", "*.safetensors"]})]
+    wanted = {"revision": "v1", "allow_patterns": ["config.json", "*.safetensors"]}
+    assert asked == [("owner/name", {**wanted, "ignore_patterns": ["*.fp16.*"]}), ("owner/name", wanted)]
+    (tmp_path / "whole.safetensors").touch()
+    find("owner/name")
+    assert len(asked) == 3  # half precision is not asked for where there is something else
 
 
 @pytest.mark.parametrize(
@@ -106,10 +110,14 @@ def test_missing_and_damaged_files(folder: Path) -> None:
     with pytest.raises(InputError, match="does not load as MotionAdapter; download 'owner/name' again"):
         load(folder)
     path.unlink()
-    with pytest.raises(InputError, match=r"has no diffusion_pytorch_model\.safetensors but nothing like it"):
+    with pytest.raises(
+        InputError, match=r"no diffusion_pytorch_model\.safetensors; download 'owner/name' again"
+    ):
         load(folder)
     (folder / "diffusion_pytorch_model.bin").touch()
-    with pytest.raises(InputError, match=r"only diffusion_pytorch_model\.bin, which can run code"):
+    with pytest.raises(
+        InputError, match=r"only diffusion_pytorch_model\.bin, .* code.*MotionAdapter\.from_pretr"
+    ):
         load(folder)
     (folder / "config.json").unlink()
     with pytest.raises(InputError, match=r"has no config\.json; download 'owner/name' again"):

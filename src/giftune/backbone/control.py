@@ -10,7 +10,7 @@ from einops import rearrange, reduce
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from giftune.backbone._control_folder import find_folder, load_network
+from giftune.backbone._control_folder import load_control_network
 from giftune.backbone.placement import resolve_device, resolve_dtype
 from giftune.backbone.stable_diffusion import Backbone
 from giftune.errors import InputError
@@ -127,7 +127,6 @@ def load_control(
     device: str = "auto",
     dtype: str = "auto",
     revision: str | None = None,
-    variant: str | None = None,
 ) -> Control:
     """Load "emojiworld" (the embedded ControlNet, on depth), a diffusers folder, or a network of the hub.
 
@@ -135,9 +134,8 @@ def load_control(
     or what was found.
     """
     where = resolve_device(device)
-    folder = find_folder(source, revision, variant)
-    network = load_network(folder, str(source), resolve_dtype(dtype, where), variant)
-    return Control(network.requires_grad_(False).eval().to(where), str(source))
+    network = load_control_network(source, resolve_dtype(dtype, where), revision)
+    return Control(network.to(where), str(source))
 
 
 def _plain(value: object) -> object:

@@ -1,6 +1,7 @@
 """Folders of weights for one purpose, on this machine or from the Hugging Face hub."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,17 @@ from giftune.backbone._quiet import quiet
 from giftune.backbone.hub import HUB_ID
 from giftune.errors import InputError
 
+HALF = "*.fp16.*"
+PICKLES = (".bin", ".ckpt", ".pt", ".pth")
+
 
 def find_snapshot(
     setting: str, source: str | Path, patterns: Sequence[str], published: str, revision: str | None = None
 ) -> Path:
     """`source` itself if it is a folder, else what the hub has under that id and one of `patterns`.
 
-    Raises `InputError`, which names `published`, the id to download, if it is neither or cannot be fetched.
+    Half precision is fetched only where there is nothing else. Raises `InputError`, which names `published`,
+    the id to download, if it is neither or cannot be fetched.
     """
     path, name = Path(source).expanduser(), str(source)
     if path.is_dir():
@@ -34,7 +39,10 @@ def find_snapshot(
             f"{setting} {name!r} {found}; it must be a folder or the id of a model on the hub, {published}."
         )
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
+        fetch = partial(snapshot_download, name, revision=revision, allow_patterns=list(patterns))
+        found = Path(fetch(ignore_patterns=[HALF]))
+        complete = any(found.rglob("*.safetensors")) or not any("safetensors" in p for p in patterns)
+        return found if complete else Path(fetch())
     except (OSError, ValueError) as error:
         at = f" at revision {revision!r}" if revision else ""
         raise InputError(
@@ -50,9 +58,7 @@ def load_network(kind: Any, folder: Path, part: str, dtype: torch.dtype, publish
     Raises `InputError`, which names `published`, for files that are missing, damaged or of another network.
     """
     where, advice = folder / part, f"download {published} again"
-    variant = _find_variant(
-        where, "model" if issubclass(kind, PreTrainedModel) else "diffusion_pytorch_model", advice
-    )
+    variant = _find_variant(where, kind, advice)
     try:
         with quiet():
             network, report = kind.from_pretrained(
@@ -71,7 +77,8 @@ def load_network(kind: Any, folder: Path, part: str, dtype: torch.dtype, publish
     return network.requires_grad_(False).eval()
 
 
-def _find_variant(where: Path, stem: str, advice: str) -> str | None:
+def _find_variant(where: Path, kind: Any, advice: str) -> str | None:
+    stem = "model" if issubclass(kind, PreTrainedModel) else "diffusion_pytorch_model"
     if not (where / "config.json").is_file():
         raise InputError(f"{where} has no config.json; {advice}.")
     for variant in (None, "fp16"):
@@ -79,6 +86,10 @@ def _find_variant(where: Path, stem: str, advice: str) -> str | None:
         names = (f"{stem}{middle}.safetensors", f"{stem}.safetensors.index{middle}.json")
         if any((where / name).is_file() for name in names):
             return variant
-    pickles = [path.name for path in where.glob("*") if path.suffix in (".bin", ".ckpt", ".pt", ".pth")]
-    found = f"only {sorted(pickles)[0]}, which can run code" if pickles else "nothing like it"
-    raise InputError(f"{where} has no {stem}.safetensors but {found}; {advice}.")
+    if pickles := sorted(path.name for path in where.glob("*") if path.suffix in PICKLES):
+        raise InputError(
+            f"{where} has no {stem}.safetensors, only {pickles[0]}, and pickles can run code; {advice}, or "
+            f"convert it where you trust it, with `{kind.__name__}.from_pretrained(folder, "
+            "use_safetensors=False).save_pretrained(new_folder)`."
+        )
+    raise InputError(f"{where} has no {stem}.safetensors; {advice}.")

@@ -152,3 +152,15 @@ def paint_background(name: str, size: int, horizon: float, rng: Generator) -> tu
     depth = np.zeros((size, size), dtype=np.float32)
     background.paint(Canvas(picture, depth, horizon, grid[:, None], grid[None, :], rng))
     return picture, depth
+
+
+def look_aside(view: Float[ndarray, "h w *c"], columns: float) -> Float[ndarray, "h w *c"]:
+    """What a camera sees that has turned by so many columns to the right (none of it is lost in between).
+
+    Beyond a side of the picture stands its mirror image, so that the view has no seam and no end.
+    """
+    width, whole = view.shape[1], int(np.floor(columns))
+    where = np.arange(whole, whole + width + 1) % (2 * width)
+    seen = view[:, np.minimum(where, 2 * width - 1 - where)]
+    part = np.float32(columns - whole)
+    return (1 - part) * seen[:, :-1] + part * seen[:, 1:] if part else seen[:, :-1].copy()

@@ -19,7 +19,7 @@ from giftune.emojiworld.sprites import SUBJECTS
 
 SIDE = 64  # pixels of the frames that it sees
 CELLS = 16  # of its maps along a side
-THRESHOLD = 0.3  # of a peak; chosen for the right count on scenes that neither training nor test has
+THRESHOLD = 0.45  # of a peak; chosen for the right count on scenes that neither training nor test has
 
 
 class Detection(NamedTuple):

@@ -7,12 +7,16 @@ import numpy as np
 
 
 class Pose(NamedTuple):
-    """Displacement from rest in units of the picture's side (up is negative), tilt in degrees, growth."""
+    """Displacement from rest in units of the picture's side (up is negative), tilt in degrees, growth.
+
+    `camera` is how far to the right the camera has turned, in the same units.
+    """
 
     dx: float = 0.0
     dy: float = 0.0
     angle: float = 0.0
     scale: float = 1.0
+    camera: float = 0.0
 
 
 def jumping(phase: float, reach: float) -> Pose:

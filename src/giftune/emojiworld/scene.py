@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from numpy.random import Generator
 
-from giftune.emojiworld.backgrounds import BACKGROUNDS, HORIZON_DEPTH, paint_background
+from giftune.emojiworld.backgrounds import BACKGROUNDS, HORIZON_DEPTH, look_aside, paint_background
 from giftune.emojiworld.motions import MOTIONS, Pose
 from giftune.emojiworld.sprites import SUBJECTS, place
 from giftune.emojiworld.styles import STYLES
@@ -39,8 +39,8 @@ class Scene:
         return MOTIONS[self.motion].pose(phase, self.reach)
 
     def centre(self, pose: Pose) -> tuple[float, float]:
-        """(x, y) of the subject's centre; feet stay on the ground when it grows."""
-        return self.x + pose.dx, self.ground - 0.5 * self.height * pose.scale + pose.dy
+        """(x, y) of the subject's centre as the camera sees it; feet stay on the ground when it grows."""
+        return self.x + pose.dx - pose.camera, self.ground - 0.5 * self.height * pose.scale + pose.dy
 
     def nearness(self, ground: float, scale: float = 1.0) -> float:
         """Inverse depth of what stands on this scene's `ground` and looks `scale` times as large."""
@@ -104,11 +104,16 @@ def render(scene: Scene, pose: Pose, size: int = 64) -> Rendering:
 
 
 def render_together(setting: Scene, subjects: Sequence[tuple[Scene, Pose]], size: int = 64) -> Renderings:
-    """Any number of subjects where `setting` is: all shadows, then the subjects, the farthest first."""
+    """Any number of subjects where `setting` is: all shadows, then the subjects, the farthest first.
+
+    One camera sees them all, so it is the same in every pose.
+    """
     fine = size * SUPERSAMPLING
     picture, depth = paint_background(
         setting.background, fine, setting.horizon, np.random.default_rng(setting.seed)
     )
+    if subjects and (camera := subjects[0][1].camera):
+        picture, depth = look_aside(picture, camera * fine), look_aside(depth, camera * fine)
     for scene, pose in subjects:
         if scene.shadow:
             shadow_height = scene.ground + min(0.0, pose.dy) * 0.1

@@ -1,6 +1,6 @@
 """Captioned clips of EmojiWorld with their ground truth."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,18 +50,25 @@ def make_clip(
         raise InputError(f"num_frames is {num_frames}; a clip needs at least 2")
     scene = sample_scene(np.random.default_rng(seed), subject, background, style, motion)
     poses = [scene.pose(i / (num_frames - 1)) for i in range(num_frames)]
+    return film(scene, poses, motion, size, duration_ms)
+
+
+def film(scene: Scene, poses: Sequence[Pose], name: str, size: int, duration_ms: int) -> WorldClip:
+    """One frame for each pose; `name` is that of what happens, which the clip is called after."""
     renderings = [render(scene, pose, size) for pose in poses]
-    words = caption(subject, background, style, motion)
     clip = Clip(
         frames=torch.from_numpy(np.stack([r.picture for r in renderings])).movedim(-1, 1) * 2 - 1,
-        durations_ms=(duration_ms,) * num_frames,
-        name=f"{subject}-{motion}-{background}-{style}".replace(" ", "-"),
+        durations_ms=(duration_ms,) * len(poses),
+        name=f"{scene.subject}-{name}-{scene.background}-{scene.style}".replace(" ", "-"),
     )
     moves = zip(poses[:-1], poses[1:], renderings[:-1], strict=True)
-    flow = [subject_flow(scene, before, after, rendering.mask) for before, after, rendering in moves]
+    flow = [
+        subject_flow(scene, before, after, rendering.mask) + camera_flow(before, after, rendering.mask)
+        for before, after, rendering in moves
+    ]
     return WorldClip(
         clip=clip,
-        caption=words,
+        caption=caption(scene.subject, scene.background, scene.style, scene.motion),
         scene=scene,
         depth=torch.from_numpy(np.stack([r.depth for r in renderings])),
         mask=torch.from_numpy(np.stack([r.mask for r in renderings])),
@@ -80,7 +87,7 @@ def require_known(*named: tuple[str, str, Collection[str]]) -> None:
 def subject_flow(
     scene: Scene, before: Pose, after: Pose, mask: Float[np.ndarray, "h w"]
 ) -> Float[np.ndarray, "2 h w"]:
-    """The subject moves as a similarity about its centre; everything else stands still."""
+    """The subject moves as a similarity about its centre; 0 for everything else."""
     size = mask.shape[0]
     grid = np.arange(size) + 0.5
     here = np.stack(np.broadcast_arrays(grid[None, :], grid[:, None]))
@@ -92,3 +99,10 @@ def subject_flow(
     matrix = scale * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     there = np.einsum("ij,jhw->ihw", matrix, here - centre) + goal
     return ((there - here) * (mask > 0.5)).astype(np.float32)
+
+
+def camera_flow(before: Pose, after: Pose, mask: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "2 h w"]:
+    """Everything but the subject stands still, and moves against a camera that turns; 0 for the subject."""
+    flow = np.zeros((2, *mask.shape), dtype=np.float32)
+    flow[0] = (before.camera - after.camera) * mask.shape[1] * (mask <= 0.5)
+    return flow

@@ -141,7 +141,9 @@ def control_figures(
 
     Once with the ControlNet and once without it, from the same noise, after what was asked.
     """
-    controlled = StableDiffusionControlNetPipeline(**pipeline.components, controlnet=controlnet)
+    controlled = StableDiffusionControlNetPipeline(
+        **pipeline.components, controlnet=controlnet, requires_safety_checker=False
+    )
     controlled.set_progress_bar_config(disable=True)
     asked = as_picture(normalised(torch.from_numpy(depths)))
     figures = {}
