@@ -180,3 +180,16 @@ def test_the_embedded_controlnet_puts_the_subject_where_the_source_has_it(rng):
         distances[name] = (verdicts[name].centres * 64 - world.centres).norm(dim=1).mean().item()
     assert distances["with"] < 5 < distances["without"]
     assert verdicts["with"].subject.count("bear") >= 3 and verdicts["with"].background == ["moon"] * 4
+
+
+def test_bfloat16_networks_take_float32_latents(folders, control_folders, clip):
+    backbone = load_backbone(folders["sd1"], device="cpu", dtype="bfloat16")
+    workspace = Workspace(backbone)
+    network = inflate(backbone.unet, per_frame, temporal=False)
+    latents, _ = workspace.posterior(clip)
+    for folder in control_folders.values():
+        control = StructuralControl(load_control(folder, device="cpu", dtype="bfloat16"), half_grey)
+        with torch.no_grad():
+            found = workspace.denoiser(control.network(network, clip), ["a cat"], 2.0)(latents, 500)
+            plain = workspace.denoiser(network, ["a cat"], 2.0)(latents, 500)
+        assert found.dtype == torch.float32 and not torch.allclose(found, plain)

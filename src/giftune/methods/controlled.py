@@ -48,7 +48,9 @@ class Controlled(nn.Module):
             repeat(text, "b n d -> (b f) n d", f=f),
             self.scale,
         )
-        return self.video_network(latents, t, text, down, middle)
+        number = self.video_network.unet.dtype  # of the features; the latents may be wider
+        down = [residual.to(number) for residual in down]
+        return self.video_network(latents, t, text, down, None if middle is None else middle.to(number))
 
     @property
     def architecture(self) -> dict[str, str | bool]:
