@@ -47,7 +47,7 @@ LIBRARIES = {
     "sampling": set(),
     "methods": {"diffusers", "skimage"},
     "training": {"PIL", "psutil", "pytorch_lightning", "tensorboard"},
-    "data": set(),
+    "data": {"omegaconf"},  # which reads YAML, for prompt sheets
     "benchmark": set(),
     "report": {"PIL", "jinja2", "matplotlib", "scipy"},
     "cli": {"filelock", "huggingface_hub", "hydra", "omegaconf", "packaging", "rich", "wandb"},

@@ -26,7 +26,10 @@ NEEDED = {
     ("backbone", "fast_dreambooth"): ["backbone.source=here"],
     ("backbone", "local"): ["backbone.source=here"],
     ("control", "given"): ["control.signal.path=a.gif", "control.weights.source=emojiworld"],
+    ("data", "davis42"): ["data.path=DAVIS"],
+    ("data", "folder"): ["data.path=clips"],
     ("data", "gif"): ["data.path=cat.gif", "data.prompt=a cat"],
+    ("data", "loveu_tgve"): ["data.path=loveu-tgve-2023"],
     ("method", "external"): ["method.path=here"],
 }
 

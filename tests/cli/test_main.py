@@ -46,7 +46,10 @@ def test_unknown_command(giftune):
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
-        ("backbone=sd16", "backbone=sd16 is not known; known are: emojiworld, ghibli, local, modi, sd14"),
+        (
+            "backbone=sd16",
+            "backbone=sd16 is not known; known are: dreamlike_photoreal_1, dreamlike",
+        ),
         ("loss=[depht]", "loss=depht is not known; known are: "),
         ("edit.promts=[a]", "edit.promts is not known; did you mean edit.prompts?"),
         ("edit.colour=[a]", "edit.colour is not known; known are: prompts, prompts_file, num_steps"),

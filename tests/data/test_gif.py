@@ -41,8 +41,9 @@ def test_spreading_keeps_the_playing_time(path):
 
 
 def test_all_frames_are_taken_when_nothing_is_asked(path):
-    assert len(Gif(path, "a cat", max_frames=24, size=32, multiple=8).source) == 10
-    assert len(Gif(path, "a cat", max_frames=24, start=3, stride=2, size=32, multiple=8).source) == 4
+    (every,) = Gif(path, "a cat", max_frames=24, size=32, multiple=8)
+    (some,) = Gif(path, "a cat", max_frames=24, start=3, stride=2, size=32, multiple=8)
+    assert (len(every.source), len(some.source)) == (10, 4)
 
 
 @pytest.mark.parametrize(

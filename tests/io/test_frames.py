@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from giftune.clip import Clip, Selection
@@ -76,3 +77,14 @@ def test_frames_are_not_mixed_with_older_ones(tmp_path: Path) -> None:
         write_frames(Clip.from_pixels(numbered(2), (9,) * 2), tmp_path)
     with pytest.raises(InputError, match="cannot be made"):
         write_frames(Clip.from_pixels(numbered(2), (9,) * 2), tmp_path / "no" / "folder")
+
+
+def test_jpegs_are_nearly_what_they_were(tmp_path):
+    y, x = torch.linspace(-1, 1, 24)[:, None], torch.linspace(-1, 1, 32)
+    frame = torch.stack([y + 0 * x, 0 * y + x, y * x])
+    write_frames(Clip(torch.stack([frame, -frame]), (125, 125)), tmp_path / "clip", ".jpg")
+    assert sorted(file.name for file in (tmp_path / "clip").iterdir()) == ["00000.jpg", "00001.jpg"]
+    with Image.open(tmp_path / "clip" / "00000.jpg") as image:
+        assert image.format == "JPEG"
+    again = read_frames(tmp_path / "clip").frames
+    assert (again - torch.stack([frame, -frame])).abs().max() < 0.05

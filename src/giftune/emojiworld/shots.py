@@ -45,9 +45,9 @@ class Shot(NamedTuple):
 
 SHOTS: dict[str, Shot] = {
     "roll": Shot("run", rolling),
-    "pan-jump": Shot("jump", panned(jumping, 1)),
-    "pan-dance": Shot("dance", panned(dancing, -1)),
-    "pan-run": Shot("run", panned(ambling, -1)),  # with its surroundings, and so faster than they
+    "pan-jump": Shot("jump", panned(jumping, 1.0)),
+    "pan-dance": Shot("dance", panned(dancing, -1.0)),
+    "pan-run": Shot("run", panned(ambling, -1.0)),  # with its surroundings, and so faster than they
 }
 
 

@@ -3,6 +3,7 @@
 import math
 import re
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -17,6 +18,7 @@ from giftune.io.timing import whole
 
 # A folder has no timing of its own; this is the rate of the clips published with Tune-A-Video.
 DEFAULT_FPS = 8.0
+_JPEG: dict[str, Any] = {"quality": 95, "subsampling": 0}
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -24,7 +26,7 @@ def frames_header(
     folder: str | Path, fps: int | float = DEFAULT_FPS, limits: Limits = DEFAULT_LIMITS
 ) -> Header:
     """Size of the first picture, and as many frames as there are pictures."""
-    files = _pictures(Path(folder))
+    files = frame_files(Path(folder))
     first = picture_header(files[0], limits)
     return Header(first.width, first.height, _durations(len(files), fps), 0, "folder")
 
@@ -41,7 +43,7 @@ def read_frames(
     """
     folder = Path(folder)
     selection = selection or Selection()
-    files = _pictures(folder)
+    files = frame_files(folder)
     durations = _durations(len(files), fps)
     indices = selection.indices(len(files), f"path {folder}")
     first = picture_header(files[indices[0]], limits)
@@ -58,8 +60,11 @@ def read_frames(
     return Clip.from_pixels(kept, selection.durations(durations, indices), 0, folder.resolve().name)
 
 
-def write_frames(clip: Clip, folder: str | Path) -> None:
-    """Write 00000.png, 00001.png, ... into a folder, made when missing, that holds no picture yet."""
+def write_frames(clip: Clip, folder: str | Path, suffix: Literal[".png", ".jpg"] = ".png") -> None:
+    """Write 00000.png, 00001.png, ... into a folder, made when missing, that holds no picture yet.
+
+    JPEGs are as good as they get without being large: quality 95, colours at full resolution.
+    """
     folder = Path(folder)
     try:
         folder.mkdir(exist_ok=True)
@@ -68,11 +73,12 @@ def write_frames(clip: Clip, folder: str | Path) -> None:
     if _listed(folder):
         raise InputError(f"folder {folder} already holds pictures, which would mix with the new frames")
     for index, picture in enumerate(clip.pixels()):
-        with atomic_path(folder / f"{index:05d}.png") as temporary:
-            Image.fromarray(picture).save(temporary)
+        with atomic_path(folder / f"{index:05d}{suffix}") as temporary:
+            Image.fromarray(picture).save(temporary, **({} if suffix == ".png" else _JPEG))
 
 
-def _pictures(folder: Path) -> list[Path]:
+def frame_files(folder: Path) -> list[Path]:
+    """The pictures of a folder in natural order; raises InputError without any."""
     if not folder.is_dir():
         raise InputError(f"path {folder} is not a folder")
     files = _listed(folder)

@@ -20,7 +20,7 @@ _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 
 def picture_header(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> Header:
     """Size, timing and loop count; Pillow tells the timing of an animation only while decoding it."""
-    with _open(Path(path), limits) as image:
+    with open_picture(Path(path), limits) as image:
         if getattr(image, "n_frames", 1) == 1:
             durations = [shown_ms(0)]
         else:
@@ -38,7 +38,7 @@ def read_picture(
     """
     path = Path(path)
     selection = selection or Selection()
-    with _open(path, limits) as image:
+    with open_picture(path, limits) as image:
         indices = selection.indices(getattr(image, "n_frames", 1), f"path {path}")
         width, height = _upright_size(image)
         limits.check(path, width=width, height=height, num_frames=len(indices))
@@ -61,7 +61,7 @@ def rgb_on_white(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
 
 
 @contextmanager
-def _open(path: Path, limits: Limits) -> Iterator[Image.Image]:
+def open_picture(path: Path, limits: Limits) -> Iterator[Image.Image]:
     """Open with limits checked; what Pillow raises while the picture is used becomes InputError."""
     found = sniff(path, limits)
     if found not in FORMATS:

@@ -37,6 +37,7 @@ class EditTask:
     frame: Callable[[Clip], Clip] = _unchanged  # what it makes of such a result is as the model sees it
     truth: Mapping[str, Any] = field(default_factory=dict)  # of `clip`, by the names that metrics ask for
     asked: Callable[[str], Mapping[str, str] | None] = _nothing_known  # what a prompt names, if that is known
+    types: Mapping[str, str] = field(default_factory=dict)  # of edits by their prompts, if a sheet says
 
 
 @runtime_checkable
