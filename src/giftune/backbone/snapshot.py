@@ -40,9 +40,9 @@ def find_snapshot(
         )
     try:
         fetch = partial(snapshot_download, name, revision=revision, allow_patterns=list(patterns))
-        found = Path(fetch(ignore_patterns=[HALF]))
-        complete = any(found.rglob("*.safetensors")) or not any("safetensors" in p for p in patterns)
-        return found if complete else Path(fetch())
+        folder = Path(fetch(ignore_patterns=[HALF]))
+        complete = any(folder.rglob("*.safetensors")) or not any("safetensors" in p for p in patterns)
+        return folder if complete else Path(fetch())
     except (OSError, ValueError) as error:
         at = f" at revision {revision!r}" if revision else ""
         raise InputError(
