@@ -1,6 +1,6 @@
 """Measure what each loss does to the edits, on EmojiWorld.
 
-    python benchmarks/losses.py --work /tmp/losses --out docs/results/losses
+    python benchmarks/losses.py --work WORK --out docs/results/losses
 
 12 clips x 3 edits (another subject, another background, another style) x 3 seeds, tuned with the
 reconstruction loss alone, with each of the others added, and with all. Edits are kept in WORK, so that the
