@@ -48,7 +48,7 @@ LIBRARIES = {
     "methods": {"diffusers", "skimage"},
     "training": {"PIL", "psutil", "pytorch_lightning", "tensorboard"},
     "data": {"omegaconf"},  # which reads YAML, for prompt sheets
-    "benchmark": set(),
+    "benchmark": {"filelock", "psutil"},
     "report": {"PIL", "jinja2", "matplotlib", "scipy"},
     "cli": {"filelock", "huggingface_hub", "hydra", "omegaconf", "packaging", "rich", "wandb"},
 }  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from giftune.benchmark.stages import Stages
 from giftune.cli._drawing import draw_and_score
 from giftune.cli._method import learns, loaded_method
 from giftune.cli._prompts import read_prompts
@@ -35,7 +36,7 @@ def edit_run(composed: DictConfig) -> None:
         raise InputError(
             f"{config['data'].get('path', 'the clip')} is not the clip that {folder.path} was tuned on."
         )
-    draw_and_score(config, folder, task, prompts, lambda: loaded_method(config, folder.weights))
+    draw_and_score(config, folder, task, prompts, lambda: loaded_method(config, folder.weights), Stages())
 
 
 def _read(folder: RunFolder) -> dict[str, Any]:

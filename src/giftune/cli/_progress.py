@@ -4,9 +4,17 @@ import sys
 from types import TracebackType
 from typing import Any
 
+from giftune.methods.base import OnProgress
+
 
 class Bars:
-    """One bar for each stage, from its first report on; does nothing when stderr is no terminal."""
+    """One bar for each stage, from its first report on; draws nothing when stderr is no terminal.
+
+    `also` is told everything too.
+    """
+
+    def __init__(self, also: OnProgress | None = None) -> None:
+        self._also = also
 
     def __enter__(self) -> "Bars":
         self._stages: dict[str, Any] = {}
@@ -26,6 +34,8 @@ class Bars:
         return self
 
     def __call__(self, stage: str, done: int, total: int) -> None:
+        if self._also is not None:
+            self._also(stage, done, total)
         if self._bars is None:
             return
         if stage not in self._stages:

@@ -100,6 +100,7 @@ class Scoring:
             "scores": {score.name: _without_name(asdict(score)) for score in scores},
             "skipped": skipped,
             "changes": _changes(before, asked),
+            "type": task.types.get(prompt),
             "without_weights": list(suite.skipped),
         }
 

@@ -98,6 +98,10 @@ class RunFolder:
         return self.path / "records.jsonl"
 
     @property
+    def stages(self) -> Path:
+        return self.path / "stages.json"
+
+    @property
     def source(self) -> Path:
         return self.path / "source.gif"
 
@@ -162,6 +166,17 @@ class RunFolder:
             return facts
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self.path} is not a run folder: {self.provenance} cannot be read.") from error
+
+    def add_stages(self, new: Mapping[str, Mapping[str, int | float]]) -> None:
+        """Steps, seconds and peak memory of what was done just now, added to what was done before."""
+        known = json.loads(self.stages.read_text()) if self.stages.exists() else {}
+        for stage, now in new.items():
+            before = known.get(stage, {})
+            known[stage] = {
+                name: max(value, before.get(name, 0)) if name == "memory_mb" else value + before.get(name, 0)
+                for name, value in now.items()
+            }
+        write_json(self.stages, known)
 
     def held(self) -> AbstractContextManager[None]:
         """For one process at a time; others wait."""
