@@ -24,11 +24,11 @@ MAIN = {  # of an edit's many scores, those that say most, with room for few wor
 
 def show_scores(scores: "Sequence[Score]") -> None:
     """All scores of one edit, a row each."""
-    table = _table("score", "value", "unit", "better", "backbone")
+    table = columns("score", "value", "unit", "better", "backbone")
     for score in scores:
         better = "higher" if score.higher_is_better else "lower"
         table.add_row(score.name, f"{score.value:.4f}", score.unit, better, score.backbone)
-    _print(table)
+    print_table(table)
 
 
 def show_records(records: Sequence[Mapping[str, Any]]) -> None:
@@ -37,11 +37,11 @@ def show_records(records: Sequence[Mapping[str, Any]]) -> None:
     shown = [name for name in MAIN if name in known]
     if not shown:
         return
-    table = _table("edit", *(f"{MAIN[name]}\n{_way(known[name])}" for name in shown))
+    table = columns("edit", *(f"{MAIN[name]}\n{_way(known[name])}" for name in shown))
     for record in records:
         values = (record["scores"].get(name) for name in shown)
         table.add_row(record["prompt"], *("–" if s is None else f"{s['value']:.2f}" for s in values))
-    _print(table)
+    print_table(table)
 
 
 def show_skipped(skipped: Iterable[Mapping[str, str]]) -> None:
@@ -59,7 +59,7 @@ def _way(score: Mapping[str, Any]) -> str:
     return f"{unit} {'↑' if score['higher_is_better'] else '↓'}"
 
 
-def _table(first: str, *others: str) -> Table:
+def columns(first: str, *others: str) -> Table:
     table = Table(box=SIMPLE)
     table.add_column(first, overflow="fold")
     for name in others:
@@ -69,7 +69,7 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-def _print(table: Table) -> None:
+def print_table(table: Table) -> None:
     if table.row_count:
         # rich knows no width but 80 where there is no terminal
         Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)

@@ -1,9 +1,9 @@
 """`giftune tune`: tune on one clip, then edit it with every prompt."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from giftune.cli._run import run
+from giftune.cli._run import plain, run
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -26,6 +26,7 @@ model edits an embedded clip. The same command again resumes what was interrupte
   networks=published download=true  the scores' networks; fetch their weights where they are missing
   logger=wandb                    W&B, offline unless logger.wandb.mode=online; or tensorboard, csv
   trainer=ddp                     a process for each GPU, or trainer=ddp_cpu trainer.processes=2
+  --dry-run                       only say what it will take here: time, memory, disk, from a few steps
   run_name=NAME paths.runs=DIR    where the results go (default: runs/CLIP-HASH)
 
   -m ablation=full,no_inversion   several runs, one for each of these values: a sweep
@@ -45,18 +46,24 @@ def main(argv: Sequence[str]) -> int:
         return 0
     from giftune.cli._multirun import is_sweep, run_sweep
 
-    settings = with_reader(argv)
+    settings = with_reader("dry_run=true" if word == "--dry-run" else word for word in argv)
     return run_sweep("tune", settings, job) if is_sweep("tune", settings) else run("tune", settings, job)
 
 
-def with_reader(settings: Sequence[str]) -> list[str]:
+def with_reader(settings: Iterable[str]) -> list[str]:
     """`data.path` alone is enough to say that the clip is a file."""
+    settings = list(settings)
     names = {setting.partition("=")[0] for setting in settings}
-    return ["data=gif", *settings] if "data.path" in names and "data" not in names else list(settings)
+    return ["data=gif", *settings] if "data.path" in names and "data" not in names else settings
 
 
 def job(config: "DictConfig") -> None:
     from giftune.cli._together import run_together
     from giftune.cli._tuning import tune_and_edit
 
-    run_together(config, tune_and_edit)
+    if config.dry_run:
+        from giftune.cli._estimate import estimate
+        from giftune.cli._estimate_shown import show_estimate
+
+        return show_estimate(estimate(plain(config)))
+    return run_together(config, tune_and_edit)
