@@ -16,7 +16,7 @@ else
 SELECT := -m "not slow"
 endif
 
-.PHONY: help setup dev demo sweep baselines test lint zoo clean
+.PHONY: help setup dev demo sweep baselines benchmark test lint zoo clean
 
 help:  ## Show this list
 	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ sweep: setup  ## The whole ablation on the embedded model, then its report (abou
 baselines: setup  ## The comparison with methods that learn nothing, and its report (resumes)
 	@$(BIN)/giftune tune sweeps=baselines $(ARGS) && failed=0 || failed=$$?; \
 	$(BIN)/giftune report runs/baselines && exit $$failed
+
+benchmark: setup  ## Six methods on the 42 clips and 140 edits of EmojiDAVIS-42, and the tables (resumes)
+	@$(BIN)/giftune benchmark hydra/launcher=joblib hydra.launcher.n_jobs=-1 $(ARGS) && failed=0 || failed=$$?; \
+	$(BIN)/giftune report runs/benchmark-emojidavis42 reference=giftune && exit $$failed
 
 test: dev  ## Lint, check types and test (under CI=true the slow tests too)
 	@$(BIN)/ruff check .

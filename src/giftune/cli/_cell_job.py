@@ -26,6 +26,7 @@ class CellJob:
     sweep: Path
     cwd: Path
     threads: int | None
+    ended: Callable[[Path, Cell], None] | None = None  # told of every cell that has come to an end
     cells: dict[int, Cell] = field(default_factory=dict)
 
     def __call__(self, config: "DictConfig") -> Outcome:
@@ -36,11 +37,13 @@ class CellJob:
         folder = CellFolder(self.sweep, self.cells[HydraConfig.get().job.num])
         try:
             with folder.locked():
-                if (before := folder.outcome()).state != "done":
-                    return self._run(config, folder)
-                return before
+                if (outcome := folder.outcome()).state != "done":
+                    outcome = self._run(config, folder)
         except (Exception, SystemExit) as error:
-            return _failed(folder, error)
+            outcome = _failed(folder, error)
+        if self.ended is not None:
+            self.ended(self.sweep, folder.cell)
+        return outcome
 
     def _run(self, config: "DictConfig", folder: CellFolder) -> Outcome:
         from omegaconf import OmegaConf

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ Overrides = Sequence[str]
 
 def at_once(launcher: Mapping[str, Any]) -> tuple[int | None, int | None]:
     """How many cells a launcher gets together (None: all), and the threads of each (None: as they come)."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = _cores()
     match str(launcher["_target_"]).rpartition(".")[2]:
         case "BasicLauncher":
             return 1, None
@@ -37,6 +37,18 @@ def at_once(launcher: Mapping[str, Any]) -> tuple[int | None, int | None]:
     return None, None
 
 
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def side_by_side(launcher: Mapping[str, Any]) -> int | None:
+    """How many cells run at the same time, where that is known."""
+    together, threads = at_once(launcher)
+    if str(launcher["_target_"]).endswith("JoblibLauncher"):
+        return _cores() // (threads or 1)
+    return together
+
+
 @dataclass
 class Cells:
     """Takes the place of `launcher` in a sweeper; `swept` are the settings that name a cell."""
@@ -48,6 +60,7 @@ class Cells:
     batch_size: int | None
     progress: Progress
     objective: Mapping[str, float] | None
+    wanted: Collection[str] = ("missing", "failed")  # the states of cells that are to be run
     planned: list[Cell] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)  # that could not be written into their folders
 
@@ -56,7 +69,7 @@ class Cells:
         cells = {number: self._cell(overrides) for number, overrides in jobs.items()}
         self.planned += [cell for cell in cells.values() if cell not in self.planned]
         self.sweep.record(self.planned)
-        todo = [number for number, cell in cells.items() if self.outcome(cell).state != "done"]
+        todo = [number for number, cell in cells.items() if self.outcome(cell).state in self.wanted]
         self.progress.done += len(cells) - len(todo)
         self.progress.total = max(self.progress.total, len(self.planned))
         for batch in _batches(todo, self.batch_size):

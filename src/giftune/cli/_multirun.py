@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from giftune.cli._comparison import log_comparison
 from giftune.cli._objective import read_objective
 from giftune.cli._overview import Progress, show
 from giftune.cli._run import ROOT, options, plain, set_environment
+from giftune.cli.cell import Cell, Outcome
 from giftune.cli.run_folder import flatten
 from giftune.cli.sweep_folder import SweepFolder
 from giftune.errors import InputError
@@ -22,20 +24,27 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 Job = Callable[["DictConfig"], None]
+Compose = Callable[[Sequence[str]], "DictConfig"]  # the configuration of a cell, from all of its settings
 MEASURING = ("networks.", "metric.")
 SHOWING = {"-c", "--cfg", "--info", "--hydra-help"}
 # What may differ between two commands of one sweep: where, how fast, who watches; `recommended` is in others.
 ELSEWHERE = {
+    "clips",
+    "dry_run",
     "edit.batch_size",
+    "estimate",
     "hydra",
     "logger",
     "method.batch_size",
     "method.cache",
     "method.gradient_checkpointing",
+    "methods",
     "objective",
     "paths",
     "recommended",
+    "retry",
     "run_name",
+    "seeds",
     "sweep_name",
     "trainer.checkpoint_every",
     "trainer.preview_every",
@@ -48,11 +57,26 @@ def is_sweep(command: str, settings: Sequence[str]) -> bool:
 
     if given := options(settings):
         return not given & SHOWING
-    with _hydra(command) as hydra:
+    with opened_hydra(command) as hydra:
         return hydra.get_mode(command, list(settings)) == RunMode.MULTIRUN
 
 
-def run_sweep(command: str, settings: Sequence[str], job: Job) -> int:
+class Watch:
+    """What is done around a sweep: nothing before it, and a table of its cells at its end."""
+
+    naming: Sequence[str] = ()  # settings that name a cell even where they have only one value
+    # where a cell runs, when it has ended: its sweep's folder, and which it is
+    ended: Callable[[Path, Cell], None] | None = None
+
+    def begin(self, sweep: SweepFolder, launcher: Mapping[str, Any], compose: Compose) -> bool:
+        """Whether to go on; the folder is held, and nothing has been launched."""
+        return True
+
+    def end(self, sweep: SweepFolder, cells: Sequence[Cell], outcomes: Sequence[Outcome]) -> None:
+        show(sweep.path, cells, outcomes)
+
+
+def run_sweep(command: str, settings: Sequence[str], job: Job, watch: Watch | None = None) -> int:
     """Exit status 1 when a cell failed; raises `InputError` before anything is written if none can run."""
     from hydra._internal.callbacks import Callbacks
     from hydra.core.plugins import Plugins
@@ -61,14 +85,15 @@ def run_sweep(command: str, settings: Sequence[str], job: Job) -> int:
 
     from giftune.cli._launching import Cells, at_once
 
-    with _hydra(command) as hydra:
+    with opened_hydra(command) as hydra:
         config = hydra.compose_config(command, _overrides(settings), RunMode.MULTIRUN)
-        swept = _swept(hydra, config)
+        watch = watch or Watch()
+        swept = list(dict.fromkeys([*watch.naming, *_swept(hydra, config)]))
         sweep = _folder(hydra, config, swept)
         wanted = read_objective(_plain(config.get("objective")))
         sweep.require()
         batch_size, threads = at_once(config.hydra.launcher)
-        cell_job = CellJob(job, sweep.path, Path.cwd(), threads)
+        cell_job = CellJob(job, sweep.path, Path.cwd(), threads, watch.ended)
         with read_write(config.hydra.sweep):
             config.hydra.sweep.dir = str(sweep.path)
         context = HydraContext(config_loader=hydra.config_loader, callbacks=Callbacks())
@@ -77,20 +102,24 @@ def run_sweep(command: str, settings: Sequence[str], job: Job) -> int:
         )
         owner = getattr(sweeper, "sweeper", sweeper)  # Optuna's is inside of a shell
         progress = Progress(config.hydra.sweeper.get("n_trials") or 0)
-        cells = Cells(owner.launcher, cell_job, sweep, swept, batch_size, progress, wanted)
+        retried = {"missing", "failed"} if config.get("retry", True) else {"missing"}
+        cells = Cells(owner.launcher, cell_job, sweep, swept, batch_size, progress, wanted, retried)
         owner.launcher = cells
         with sweep.locked():
+            compose = partial(hydra.config_loader.load_sweep_config, config)
+            if not watch.begin(sweep, config.hydra.launcher, compose):
+                return 0
             sweep.record([])
             sweeper.sweep(arguments=list(config.hydra.overrides.task))
-    outcomes = [cells.outcome(cell) for cell in cells.planned]
-    show(sweep.path, cells.planned, outcomes)
+            outcomes = [cells.outcome(cell) for cell in cells.planned]
+            watch.end(sweep, cells.planned, outcomes)
     if progress.here:
         log_comparison(sweep.path, plain(config.logger))
     return int(any(outcome.state != "done" for outcome in outcomes))
 
 
 @contextmanager
-def _hydra(command: str) -> Iterator["Hydra"]:
+def opened_hydra(command: str) -> Iterator["Hydra"]:
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
