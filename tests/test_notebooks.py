@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmark_folders import Made, write_benchmark
+
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 SETTINGS = "settings = []"
 FEW_STEPS = ["trainer.max_steps=2", "edit.num_steps=2", "inversion.num_steps=2"]
@@ -39,6 +41,10 @@ def run_cells(notebook: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_run(notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if notebook.stem == "04_benchmark":
+        write_benchmark(
+            tmp_path / "runs/benchmark-emojidavis42", Made(clips=3, failed=(("sdedit", "clip-1"),))
+        )
     names = run_cells(notebook, tmp_path, monkeypatch)
     if notebook.stem == "01_main_job":
         assert len(names["steps"]) == 2
@@ -52,5 +58,9 @@ def test_notebooks_run(notebook: Path, tmp_path: Path, monkeypatch: pytest.Monke
     elif notebook.stem == "03_ablation":
         assert names["comparison"].arms == ("full", "no_st_attn") and not names["results"].failures
         assert (tmp_path / "runs/tiny/report/index.html").is_file()
+    elif notebook.stem == "04_benchmark":
+        assert names["tables"][0].title == "Laid out as table 1 of Tune-A-Video"
+        assert names["found"].absent["sdedit"] == 4 and names["picture"].is_file()
+        assert (tmp_path / "runs/benchmark-emojidavis42/report/benchmark.csv").is_file()
     else:
         pytest.fail(f"say what {notebook.stem} should show")

@@ -14,6 +14,7 @@ from PIL import Image
 from giftune.report.animation import Sheets
 from giftune.report.collect import collect
 from giftune.report.comparison import compare
+from giftune.report.listing import Listing
 from giftune.report.page import render
 from giftune.report.results import Results
 
@@ -158,6 +159,17 @@ def test_a_single_run_has_no_intervals_and_says_so(ablation):
     page = Page(render(results, compare(results), Sheets(), "x"))
     assert any("no interval can be given" in text for text in page.texts)
     assert "Metrics by arm" not in page.texts and "Loss curves" in page.texts
+
+
+def test_small_tables_of_a_benchmark_are_shown_and_long_ones_folded(results, page):
+    bold = frozenset({(0, 1)})
+    short = Listing("Short", ("name", "value"), ((EVIL, "1.5"),), ("said",), bold)
+    long = Listing("Long", ("name",), (("x",),), long=True)
+    found = Page(render(results, compare(results), Sheets(), "x", (), [short, long]))
+    assert found.open == [] and {"Short", "Long", "1.5", "said", EVIL.strip()} <= set(found.texts)
+    assert len(found.all("td", **{"class": "right best"})) == 1 and found.all("a", href="#benchmark")
+    assert len(found.all("summary")) == len(page.all("summary")) + 1
+    assert not page.all("a", href="#benchmark")
 
 
 def test_nothing_but_failures(results):

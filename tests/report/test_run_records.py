@@ -79,13 +79,38 @@ def test_scores_beside_an_edit_are_picked_up(run):
 
 @pytest.mark.parametrize(
     "change",
-    [{"prompt": None}, {"file": 3}, {"scores": [1]}, {"scores": {"a": {"value": "1"}}}, {"seconds": "4"}],
+    [
+        {"prompt": None},
+        {"file": 3},
+        {"scores": [1]},
+        {"scores": {"a": {"value": "1"}}},
+        {"seconds": "4"},
+        {"type": 3},
+        {"changes": 3},
+    ],
 )
 def test_a_damaged_record_is_counted(run, change):
     with (run / "records.jsonl").open("a") as file:
         file.write(json.dumps(records(run)[0] | {"file": "edits/9.gif"} | change) + "\n")
     reader = Reader()
     assert len(read_run(run, reader)) == 2 and reader.damaged.total() == 1
+
+
+def test_type_and_changes_come_with_a_record(run):
+    known = {"type": "object", "changes": ["subject"]}
+    one, other = records(run)
+    (run / "records.jsonl").write_text(f"{json.dumps(one | known)}\n{json.dumps(other)}\n")
+    first, second = read_run(run, Reader())
+    assert (first.type, first.changes) == ("object", ("subject",))
+    assert (second.type, second.changes) == (None, None)
+
+
+def test_what_a_sweep_varies_about_a_clip_is_not_said_twice(run):
+    name = records(run)[0]["clip"]
+    for choice, clip in ((name, name), ("other", f"{name}, clip=other")):
+        cell = {"sweep": "s", "name": "n", "choices": {"data.clip": choice}}
+        (run / "cell.json").write_text(json.dumps(cell))
+        assert read_run(run, Reader())[0].clip == clip
 
 
 def test_a_score_that_was_no_number_is_left_out(run):

@@ -6,6 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from giftune.cli._run import plain
+from giftune.cli._studying import count_found
 from giftune.errors import InputError
 from giftune.report.collect import collect
 from giftune.report.comparison import compare
@@ -37,6 +38,8 @@ def report(given: Sequence[Path], config: DictConfig) -> None:
     print(f"report in {output}:")
     for file in files:
         print(f"  {file.relative_to(output)}  {_size(file)}")
+    for file in count_found(folders):
+        print(f"answers to the user study are counted in {file}")
     if settings["embed"] and files[0].stat().st_size > LARGE_MB * 1e6:
         print(
             "note: the page is large; embed=false keeps its pictures in files, tile=128 makes them smaller."

@@ -14,8 +14,9 @@ HELP = """usage: giftune report DIR [DIR ...] [NAME=VALUE ...]
 
 Turn what is in these folders, and below, into DIR/report/index.html: one page with all clips playing in step,
 the metrics with their intervals, plots and provenance. It needs no server and no network. The table is beside
-it as CSV, Markdown and LaTeX. DIR holds run folders, sweeps, or results from elsewhere with a manifest.json
-(docs/report.md). Nothing is computed but means: scores come from `giftune tune` and `giftune evaluate`.
+it as CSV, Markdown and LaTeX. DIR holds run folders, sweeps, benchmarks, or results from elsewhere with a
+manifest.json (docs/report.md). Scores come from `giftune tune` and `giftune evaluate`, and are compared here.
+Of a benchmark there are more tables: beside published numbers, by type of edit, by clip, against the truth.
 
   reference=no_tuning         the arm that all others are compared with: full if it is there, else the first
   metrics=[flicker,loop_seam] only these; shown=[...] only chooses what the page shows at first

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from giftune.report._lines import Reader
-from giftune.report.results import Score
+from giftune.report.results import Score, Stage
 
 # What reading an entry raises when it is damaged.
 DAMAGE = (AttributeError, KeyError, TypeError, ValueError)
@@ -40,6 +40,22 @@ def scores(entries: Mapping[str, Any] | None) -> dict[str, Score]:
 
 def reasons(entries: Mapping[str, Any] | None) -> dict[str, str]:
     return {name: text(reason) for name, reason in (entries or {}).items()}
+
+
+def word(value: Any) -> str | None:
+    return None if value is None else text(value)
+
+
+def words(values: Any) -> tuple[str, ...] | None:
+    return None if values is None else tuple(text(value) for value in values)
+
+
+def stages(entries: Mapping[str, Any] | None) -> dict[str, Stage]:
+    """What each part of the work took, by its name."""
+    return {
+        text(name): Stage(number(entry.get("seconds")), number(entry.get("memory_mb")))
+        for name, entry in (entries or {}).items()
+    }
 
 
 def scored(entry: Mapping[str, Any], file: Path, reader: Reader) -> tuple[dict[str, Score], dict[str, str]]:

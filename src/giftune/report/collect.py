@@ -1,4 +1,4 @@
-"""Folders to results: runs of ours, sweeps of them, and folders of results from elsewhere."""
+"""Folders to results: runs of ours, sweeps and benchmarks of them, and results from elsewhere."""
 
 import os
 from collections import defaultdict
@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from giftune.errors import InputError
-from giftune.report import manifest
+from giftune.report import benchmark_records, manifest
 from giftune.report._arms import separate
 from giftune.report._lines import Reader, entries, mapping, shorten
-from giftune.report.results import Edit, Failure, Results
+from giftune.report.results import Edit, Failure, Results, Stage
 from giftune.report.run_records import read_run
 
 
@@ -22,6 +22,8 @@ class _Found:
     order: dict[str, int] = field(default_factory=dict)  # of the cells of all sweeps, by name
     constants: dict[str, Any] = field(default_factory=dict)
     finished: set[str] = field(default_factory=set)  # cells; a sweep that was killed does not say so
+    stages: dict[Path, Mapping[str, Stage]] = field(default_factory=dict)  # of a benchmark's cells
+    benchmark: bool = False
 
 
 def collect(folders: Sequence[Path]) -> Results:
@@ -42,10 +44,11 @@ def collect(folders: Sequence[Path]) -> Results:
     note = reader.note(folders[0])
     if not found.edits and not found.failures:
         names = " and ".join(map(str, folders))
-        wanted = "no records.jsonl of a run, no sweep.json, no manifest.json with results"
+        wanted = "no records.jsonl of a run, no sweep.json or results.jsonl, no manifest.json with results"
         raise InputError(f"nothing to report in {names}: {wanted}.{f' {note}' if note else ''}")
     last = len(found.order)
-    edits = sorted(found.edits, key=lambda edit: found.order.get(edit.run.name, last))
+    known = benchmark_records.with_stages(found.edits, found.stages)
+    edits = sorted(known, key=lambda edit: found.order.get(edit.run.name, last))
     missing = [shorten(edit.file, folders[0]) for edit in edits if not edit.file.exists()]
     gone = f"{len(missing)} of the files recorded are gone, {missing[0]} first." if missing else None
     return Results(
@@ -53,6 +56,7 @@ def collect(folders: Sequence[Path]) -> Results:
         failures=tuple(found.failures.values()),
         notes=tuple(filter(None, (note, gone))),
         constants=found.constants,
+        benchmark=found.benchmark or any(edit.type for edit in edits),
     )
 
 
@@ -77,6 +81,12 @@ def _read(folder: Path, found: _Found, reader: Reader) -> None:
             found.order.setdefault(name, len(found.order))
             reason = "it left no records.jsonl" if state == "done" else "not run yet"
             found.failures[name] = Failure(name, state, str(cell.get("reason") or reason))
+    if recorded := benchmark_records.read_benchmark(folder, reader):
+        found.benchmark = True
+        found.edits += recorded.edits
+        found.finished |= recorded.finished
+        found.stages |= recorded.stages
+        found.failures |= {failure.cell: failure for failure in recorded.failures}
     if (folder / "records.jsonl").is_file():
         found.edits += read_run(folder, reader)
     itself = reader.object(folder / "cell.json")

@@ -14,6 +14,7 @@ from giftune.report._lines import entries, mapping
 from giftune.report._svg import colour, dashes
 from giftune.report.animation import Sheet, Sheets
 from giftune.report.comparison import Cell, Comparison
+from giftune.report.listing import Listing, numbers
 from giftune.report.results import Edit, Results
 from giftune.report.table import MARKS, arrow, notes, number
 
@@ -78,9 +79,17 @@ class Grid:
 
 
 def render(
-    results: Results, comparison: Comparison, sheets: Sheets, title: str, shown: Sequence[str] = ()
+    results: Results,
+    comparison: Comparison,
+    sheets: Sheets,
+    title: str,
+    shown: Sequence[str] = (),
+    listings: Sequence[Listing] = (),
 ) -> str:
-    """The page; of the metrics those in `shown` are visible at first, all if none of them is there."""
+    """The page; of the metrics those in `shown` are visible at first, all if none of them is there.
+
+    `listings` are the small tables of a benchmark, the long ones folded.
+    """
     grid = Grid(results, comparison.arms, sheets)
     names = [metric.name for metric in comparison.metrics]
     steps, lines = plots.against_steps(results, comparison)
@@ -92,7 +101,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"number": number, "arrow": arrow, "marks": MARKS, "key": _key}
+    environment.globals |= {"number": number, "arrow": arrow, "marks": MARKS, "key": _key, "numbers": numbers}
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     environment.filters["signed"] = _signed
     return environment.get_template("page.html.jinja").render(
@@ -103,6 +112,7 @@ def render(
         seeds=sorted({edit.seed or "" for edit in results.edits}, key=lambda seed: (len(seed), seed)),
         visible=[name for name in names if name in shown] or names,
         notes=notes(comparison),
+        listings=listings,
         by_arm=plots.by_arm(comparison) if len(comparison.arms) > 1 else [],
         against_steps=steps,
         lines=lines,

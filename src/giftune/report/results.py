@@ -23,6 +23,13 @@ class Failure(NamedTuple):
     reason: str
 
 
+class Stage(NamedTuple):
+    """What one part of the work on a cell took; None where it was not recorded."""
+
+    seconds: float | None
+    memory_mb: float | None  # at its peak
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """One run folder, or one method of a manifest, of which little is known."""
@@ -34,6 +41,7 @@ class Run:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     losses: tuple[Mapping[str, Any], ...] = ()  # the lines of train.jsonl
     tuning_seconds: float | None = None
+    stages: Mapping[str, Stage] = field(default_factory=dict)  # of a cell of a benchmark, by name
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -60,6 +68,8 @@ class Edit:
     skipped: Mapping[str, str]
     seconds: float | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    type: str | None = None  # object, background, style, multiple, where the prompt's sheet says so
+    changes: tuple[str, ...] | None = None  # attributes that the prompt replaces; only EmojiWorld knows
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +80,7 @@ class Results:
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
     constants: Mapping[str, Any] = field(default_factory=dict)  # what a sweep does not vary
+    benchmark: bool = False  # whether the folders hold the records of one, or edits with a type
 
     @property
     def arms(self) -> list[str]:

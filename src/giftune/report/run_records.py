@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from giftune.report._arms import label
-from giftune.report._entries import DAMAGE, number, scored, text
+from giftune.report._entries import DAMAGE, number, scored, text, word, words
 from giftune.report._lines import Reader, mapping
 from giftune.report.results import Edit, Run
 
@@ -74,10 +74,16 @@ def _edit(record: Mapping[str, Any], run: Run, reader: Reader) -> Edit:
         skipped=skipped,
         seconds=number(record.get("seconds")),
         settings=settings,
+        type=word(record.get("type")),
+        changes=words(record.get("changes")),
     )
 
 
 def _clip(name: str, choices: Mapping[str, str]) -> str:
     """The clip's name and what the sweep varies about it: clips of one name may differ."""
-    varied = [f"{k.rpartition('.')[2]}={v}" for k, v in choices.items() if k.startswith("data.")]
+    varied = [
+        f"{key.rpartition('.')[2]}={value}"
+        for key, value in choices.items()
+        if key.startswith("data.") and value.strip("'") != name  # quoted where Hydra wants it so
+    ]
     return ", ".join([name, *varied])

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable
 
+from giftune.report import _markup
 from giftune.report.comparison import Cell, Comparison, Metric
 from giftune.report.statistics import Interval
 
@@ -12,12 +13,6 @@ CSV_COLUMNS = (
     "arm", "metric", "unit", "higher_is_better", "backbone", "n", "mean", "low", "high",
     "pairs", "difference", "difference_low", "difference_high", "verdict", "best",
 )  # fmt: skip
-_LATEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
-    "%": r"\%", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}", "[": "{[}",
-}  # fmt: skip
-_MARKDOWN = {mark: f"\\{mark}" for mark in "\\`*_[]<>|~#$"}
 
 
 def number(interval: Interval, decimals: int, between: str = " ± ") -> str:
@@ -92,10 +87,10 @@ def to_markdown(comparison: Comparison) -> str:
         shown = number(cell.value, decimals)
         return f"{f'**{shown}**' if cell.best else shown} {MARKS[cell.verdict]}".strip()
 
-    header, *rows = _rows(comparison, lambda text: _escape(text, _MARKDOWN), show)
+    header, *rows = _rows(comparison, _markup.to_markdown, show)
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    said = "\n\n".join(_escape(note, _MARKDOWN) for note in notes(comparison))
+    said = "\n\n".join(_markup.to_markdown(note) for note in notes(comparison))
     return f"{table}\n\n{said}\n"
 
 
@@ -107,10 +102,7 @@ def to_latex(comparison: Comparison) -> str:
         shown = number(cell.value, decimals, r" {\scriptsize$\pm$} ").replace("-", "$-$")
         return (rf"\textbf{{{shown}}}" if cell.best else shown) + marks[cell.verdict]
 
-    def escape(text: str) -> str:
-        return _escape(text, _LATEX).replace("↑", r"$\uparrow$").replace("↓", r"$\downarrow$")
-
-    header, *rows = _rows(comparison, escape, show)
+    header, *rows = _rows(comparison, _markup.to_latex, show)
     body = [r"\toprule", _line(header), r"\midrule", *map(_line, rows), r"\bottomrule"]
     said = [f"% {note}" for note in notes(comparison)]
     lines = [*said, rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}", *body, r"\end{tabular}"]
@@ -131,7 +123,3 @@ def _rows(
 
 def _line(cells: list[str]) -> str:
     return rf"{' & '.join(cells)} \\"
-
-
-def _escape(text: str, replacements: dict[str, str]) -> str:
-    return "".join(replacements.get(letter, letter) for letter in text)
