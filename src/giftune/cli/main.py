@@ -11,9 +11,15 @@ from giftune.cli._errors import explain
 
 COMMANDS = {
     "tune": "tune on one clip, then edit it with every prompt",
+    "train": "train a method on many clips",
     "edit": "more edits with the weights of a run, without tuning again",
+    "animate": "a GIF from one picture, a prompt and a magnitude of motion",
     "evaluate": "score an edit against its source and its prompt",
+    "benchmark": "every method on every clip of a data set, resumable",
     "report": "runs, sweeps and others' results as one page and tables",
+    "study": "two methods side by side for people to judge, and what they answered",
+    "caption": "a prompt sheet for a folder of clips, captions by BLIP-2",
+    "export": "a data set of giftune in the layout that others read",
     "info": "what a clip, a run, a file of tuned weights or a checkpoint is",
     "doctor": "whether everything is installed, and what to do if not",
 }
