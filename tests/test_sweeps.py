@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from giftune.backbone.stable_diffusion import load_backbone
 from giftune.cli._build import build
-from giftune.cli._multirun import _hydra, is_sweep
+from giftune.cli._multirun import is_sweep, opened_hydra
 from giftune.cli._run import ROOT, plain, run
 from giftune.emojiworld.backgrounds import BACKGROUNDS
 from giftune.emojiworld.captions import words
@@ -50,7 +50,7 @@ def test_a_sweep_is_a_question_whose_cells_compose(name):
     for part in ("Hypothesis: ", "Cost:       ", "Answer:     "):
         assert f"\n# {part}" in text
     assert is_sweep("tune", [f"sweeps={name}"])
-    with _hydra("tune") as hydra:
+    with opened_hydra("tune") as hydra:
         for setting, values in grid(name).items():
             for value in values[:1] + values[-1:] if "(" not in ",".join(values) else []:
                 config = hydra.compose_config("tune", [f"sweeps={name}", f"{setting}={value}"], _run_mode())

@@ -13,6 +13,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from giftune.training.callbacks import EveryStep, LastGood, PeriodicCheckpoint, StepLog
 from giftune.training.module import TuningModule
 
+WEIGHTS = {"reconstruction": 1.0, "temporal": 0.5}
+
 
 def trainer(step, max_steps=10, saved=None, loggers=()):
     stand_in = create_autospec(pl.Trainer, instance=True)
@@ -33,7 +35,7 @@ def test_one_line_per_step(tmp_path, module):
     log.on_train_start(trainer(0), module)
     for step in (1, 2):
         parts = {"reconstruction": 1.0 * step, "temporal": 4.0}
-        outputs = {"loss": torch.tensor(step + 2.0), "parts": parts}
+        outputs = {"loss": torch.tensor(step + 2.0), "parts": parts, "weights": WEIGHTS}
         log.on_train_batch_end(trainer(step), module, outputs, None, 0)
     lines = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [0, 1]
@@ -46,7 +48,8 @@ def test_loggers_get_the_line_and_the_memory(tmp_path, module):
     csv, board = CSVLogger(str(tmp_path)), TensorBoardLogger(str(tmp_path), name="tb", version="")
     log = StepLog(tmp_path / "train.jsonl")
     log.on_train_start(trainer(0), module)
-    outputs = {"loss": torch.tensor(3.0), "parts": {"reconstruction": 1.0, "temporal": 4.0}}
+    parts = {"reconstruction": 1.0, "temporal": 4.0}
+    outputs = {"loss": torch.tensor(3.0), "parts": parts, "weights": WEIGHTS}
     log.on_train_batch_end(trainer(1, loggers=[csv, board]), module, outputs, None, 0)
     csv.save()
     board.save()

@@ -1,9 +1,4 @@
 import json
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +6,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from giftune.training.module import step_generator
 from giftune.training.ranks import Ranks, here
+from tests.training.processes import run_together
 
 
 def test_alone():
@@ -23,24 +19,7 @@ def test_alone():
 def together(tmp_path_factory):
     """What two processes on the CPU leave behind."""
     folder = tmp_path_factory.mktemp("ranks")
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = str(listener.getsockname()[1])
-    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    command = [sys.executable, "-m", "tests.training.two_ranks", str(folder / "run")]
-    processes = [
-        subprocess.Popen(
-            command,
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": "0"},
-        )
-        for rank in ("0", "1")
-    ]
-    try:
-        assert [process.wait(120) for process in processes] == [0, 0]
-    finally:
-        for process in processes:
-            process.kill()
+    assert run_together("tests.training.two_ranks", folder / "run") == [0, 0]
     return folder
 
 

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from giftune.cli._build import build
 from giftune.cli._locks import held
 from giftune.cli._method import build_method, learns, loaded_method
+from giftune.cli._optimizer import optimizer
 from giftune.cli._run import settings_given
 from giftune.cli._together import tell_to_tune
 from giftune.cli._tracking import Tracking
@@ -71,7 +72,7 @@ class Fitting:
     def _tuning(self, method: Any, on_progress: OnProgress) -> Callable[[], None]:
         """Everything that tuning needs, made at once; the work is left for the call of the result."""
         config, folder, task = self.config, self.folder, self.task
-        tuner, loss, make_optimizer = build(config["trainer"], "trainer"), self._loss(), self._optimizer()
+        tuner, loss, make_optimizer = build(config["trainer"], "trainer"), self._loss(), optimizer(config)
         batch = method.prepare(task.clip, task.source_prompt)
 
         def tune() -> None:
@@ -99,7 +100,7 @@ class Fitting:
 
     def tune_along(self, method: Any) -> None:
         """For another process than the first, which does all the writing."""
-        config, loss, make_optimizer = self.config, self._loss(), self._optimizer()
+        config, loss, make_optimizer = self.config, self._loss(), optimizer(self.config)
         batch = method.prepare(self.task.clip, self.task.source_prompt)
         tuner = build(config["trainer"], "trainer")
         tuner.fit(method, batch, loss, make_optimizer, self.folder.path, config["seed"])
@@ -121,14 +122,6 @@ class Fitting:
             if isinstance(part["weight"], bool) or not isinstance(part["weight"], int | float):
                 raise InputError(f"loss.{name}.weight is {part['weight']!r}, it must be a number.")
         return WeightedSum({name: (part["module"], float(part["weight"])) for name, part in parts.items()})
-
-    def _optimizer(self) -> Any:
-        make_optimizer = build(self.config["optimizer"], "optimizer")
-        try:
-            make_optimizer([torch.nn.Parameter(torch.zeros(1))])
-        except (TypeError, ValueError) as error:
-            raise InputError(f"optimizer cannot be made: {error}.") from error
-        return make_optimizer
 
     def _begin(self, **facts: str) -> None:
         """Make the run folder, with all that is known before tuning."""

@@ -41,19 +41,29 @@ def run_together(config: "DictConfig", job: Callable[["DictConfig"], None]) -> N
 
 
 def run_as_rank(config: "DictConfig") -> None:
-    from giftune.cli._tuning import tune_and_edit
-
+    first, other = _roles(config)
     device = resolve_device(config.backbone.device)
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     ranks = join(device.type)
     if ranks.first:
-        tune_and_edit(config)
+        first(config)
         ranks.tell(None)
     else:
         with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-            _follow(plain(config), ranks)
+            other(plain(config), ranks)
     leave()
+
+
+def _roles(config: "DictConfig") -> tuple[Callable[["DictConfig"], None], Callable[..., None]]:
+    """What the first process does, and the others."""
+    if str(config.trainer.get("_target_")).endswith(".ClipTrainer"):
+        from giftune.cli._training import train_along, train_on_clips
+
+        return train_on_clips, train_along
+    from giftune.cli._tuning import tune_and_edit
+
+    return tune_and_edit, _follow
 
 
 def tell_to_tune(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -38,6 +38,14 @@ class EditTask:
     truth: Mapping[str, Any] = field(default_factory=dict)  # of `clip`, by the names that metrics ask for
     asked: Callable[[str], Mapping[str, str] | None] = _nothing_known  # what a prompt names, if that is known
     types: Mapping[str, str] = field(default_factory=dict)  # of edits by their prompts, if a sheet says
+
+
+class Example(NamedTuple):
+    """One clip to learn from, at the size that the method works in."""
+
+    clip: Clip
+    caption: str
+    name: str = ""
 
 
 @runtime_checkable
@@ -91,6 +99,34 @@ class Tunable(Editor, Protocol):
 
     def save(self, path: Path, **facts: Any) -> None:
         """Write the tuned weights, with `facts` in their metadata."""
+        ...
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote; raises `InputError` if it belongs to another network."""
+        ...
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A method that learns from many clips."""
+
+    network: nn.Module  # holds every parameter that learns, and may hold frozen ones
+    device: torch.device
+
+    def trainable(self) -> list[str]:
+        """The names of the parameters of `network` that learn."""
+        ...
+
+    def collate(self, examples: Sequence[Example], generator: Generator) -> Any:
+        """A tuple of CPU tensors; pairs of frames, conditions to leave out and the like are drawn here."""
+        ...
+
+    def losses(self, batch: Any, generator: Generator) -> dict[str, tuple[Tensor, float]]:
+        """Each loss of what `collate` made, a scalar with gradient, with its weight; all randomness here."""
+        ...
+
+    def save(self, path: Path, **facts: Any) -> None:
+        """Write the trained weights, with `facts` in their metadata."""
         ...
 
     def load(self, path: Path) -> None:

@@ -11,7 +11,11 @@ import pytorch_lightning as pl
 import torch
 
 from giftune.io.atomic import write_text
+from giftune.methods.base import Learner, Tunable
 from giftune.training.module import TuningModule
+from giftune.training.ranks import here
+
+CHECKPOINT = Path("checkpoints", "last.ckpt")  # seen from the folder of a run
 
 
 class StepLog(pl.Callback):
@@ -37,7 +41,7 @@ class StepLog(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         assert isinstance(pl_module, TuningModule)
-        weights, parts = pl_module.loss.weights, dict(outputs["parts"])
+        weights, parts = outputs["weights"], dict(outputs["parts"])
         loss, *parts_of_all = _over_ranks(trainer, [float(outputs["loss"]), *parts.values()])
         if not trainer.is_global_zero:
             return
@@ -119,3 +123,28 @@ class LastGood(pl.Callback):
     ) -> None:
         if isinstance(exception, FloatingPointError):
             self.save(trainer.global_step)
+
+
+def usual_callbacks(
+    method: Tunable | Learner,
+    folder: Path,
+    checkpoint_every: int,
+    on_step: Callable[[int], object] | None = None,
+    preview: Callable[[int], object] | None = None,
+    preview_every: int = 0,
+) -> list[pl.Callback]:
+    """What every run in a folder does beside the optimisation; the first process makes the folder."""
+    callbacks: list[pl.Callback] = [
+        StepLog(folder / "train.jsonl"),
+        PeriodicCheckpoint(folder / CHECKPOINT, checkpoint_every),
+    ]
+    if here().first:
+        folder.mkdir(parents=True, exist_ok=True)
+        callbacks.append(
+            LastGood(lambda step: method.save(folder / "last_good_weights.safetensors", step=step))
+        )
+    if on_step:
+        callbacks.append(EveryStep(on_step))
+    if preview and preview_every:
+        callbacks.append(EveryStep(preview, preview_every))
+    return callbacks

@@ -1,35 +1,49 @@
-"""The Lightning module of every tunable method."""
+"""The Lightning module of every method that is tuned or learns."""
 
-import hashlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Generator, nn
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
 
+from giftune.data.seeded import seeded
 from giftune.losses.combination import WeightedSum
-from giftune.methods.base import Tunable
+from giftune.methods.base import Learner, Tunable
+from giftune.training.learnt_state import learnt_state
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
 
 def step_generator(seed: int, step: int, rank: int = 0) -> Generator:
     """The randomness of one step, a function of these numbers alone: resuming draws the same noise."""
-    key = f"{seed} {step} {rank}" if rank else f"{seed} {step}"
-    digest = hashlib.sha256(key.encode()).digest()
-    return Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+    return seeded(seed, step, rank) if rank else seeded(seed, step)
+
+
+def total(parts: Mapping[str, tuple[Tensor, float]]) -> Float[Tensor, ""]:
+    """sum of weight * loss."""
+    weighted = sum(weight * value for value, weight in parts.values())
+    assert isinstance(weighted, Tensor), "a method without losses"
+    return weighted
 
 
 class TuningModule(pl.LightningModule):
-    """Optimises the trainable parameters of a method; its state is those parameters only.
+    """Optimises the trainable parameters of a method; its state is those parameters, and what goes with them.
 
-    Raises `FloatingPointError`, before any parameter changes, when a loss or the gradient is not finite.
+    A method that is tuned needs a `loss`; a learner has losses of its own. Raises `FloatingPointError`,
+    before any parameter changes, when a loss or the gradient is not finite.
     """
 
-    def __init__(self, method: Tunable, loss: WeightedSum, make_optimizer: MakeOptimizer, seed: int) -> None:
+    def __init__(
+        self,
+        method: Tunable | Learner,
+        loss: WeightedSum | None,
+        make_optimizer: MakeOptimizer,
+        seed: int,
+    ) -> None:
         super().__init__()
         self.strict_loading = False  # frozen parameters are not in the checkpoint
         self.method, self.make_optimizer, self.seed = method, make_optimizer, seed
@@ -37,12 +51,22 @@ class TuningModule(pl.LightningModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
         generator = step_generator(self.seed, self.global_step, self.global_rank)
-        total, parts = self.loss(self.method.step(batch, generator))
-        values = {name: float(value.detach()) for name, value in parts.items()}
+        parts = self._parts(batch, generator)
+        values = {name: float(value.detach()) for name, (value, _) in parts.items()}
         for name, value in values.items():
             if not math.isfinite(value):
                 raise FloatingPointError(f"loss {name} is {value} at step {self.global_step}")
-        return {"loss": total, "parts": values}
+        weights = {name: weight for name, (_, weight) in parts.items()}
+        return {"loss": total(parts), "parts": values, "weights": weights}
+
+    def _parts(self, batch: Any, generator: Generator) -> dict[str, tuple[Tensor, float]]:
+        """Each loss and its weight."""
+        if self.loss is None:
+            assert isinstance(self.method, Learner)
+            return self.method.losses(batch.opened(), generator)
+        assert isinstance(self.method, Tunable)
+        _, values = self.loss(self.method.step(batch, generator))
+        return {name: (value, self.loss.weights[name]) for name, value in values.items()}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return self.make_optimizer(self._trained.values())
@@ -59,7 +83,8 @@ class TuningModule(pl.LightningModule):
             raise FloatingPointError(f"the gradient's norm is {norm.item()} at step {self.global_step}")
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
-        return {f"network.{name}": parameter.detach() for name, parameter in self._trained.items()}
+        state = learnt_state(self.network, self.method.trainable())
+        return {f"network.{name}": value for name, value in state.items()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         assert checkpoint["state_dict"].keys() == self.state_dict().keys(), "another method's checkpoint"
