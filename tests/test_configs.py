@@ -8,6 +8,7 @@ from giftune.backbone.stable_diffusion import load_backbone
 from giftune.cli._build import build
 from giftune.cli._method import has_backbone, is_controlled
 from giftune.cli._run import ROOT, plain, run
+from giftune.unet.pix2gif_unet import Pix2GifUNet
 from giftune.unet.video_unet import VideoUNet
 from tests.checkpoints import build_sd1
 from tests.control_checkpoints import build_controlnet
@@ -64,7 +65,7 @@ def test_every_option(group, option, checkpoint, tmp_path):
         if is_controlled(config):  # the embedded ControlNet is for the embedded model
             config["method"]["control"]["weights"]["source"] = str(build_controlnet(tmp_path / "control"))
         method = build(config["method"], "method", backbone=backbone)
-        assert isinstance(method.network, VideoUNet | UNetMotionModel)
+        assert isinstance(method.network, VideoUNet | UNetMotionModel | Pix2GifUNet)
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=str)

@@ -57,6 +57,16 @@ def test_no_frame_is_attended_to_twice():
     assert _runs(full, 3) == [(3, [[0, 1, 2]])]
 
 
+@pytest.mark.parametrize(("pattern", "projected"), [(first_frame, 1), (sparse_causal, 4), (per_frame, 5)])
+def test_what_no_frame_sees_is_not_projected(attn, hidden, pattern, projected):
+    attn.set_processor(CrossFrameAttnProcessor(pattern))
+    sizes = []
+    for layer in (attn.to_q, attn.to_k, attn.to_v):
+        layer.register_forward_hook(lambda _, inputs, __: sizes.append(len(inputs[0])))
+    attn(hidden, num_frames=5)
+    assert sizes == [2 * 5, 2 * projected, 2 * projected]
+
+
 @pytest.mark.parametrize("once_per_clip", [True, False])
 def test_text_makes_it_ordinary_cross_attention(rng, hidden, once_per_clip):
     torch.manual_seed(0)

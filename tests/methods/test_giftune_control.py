@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from giftune.attention.patterns import per_frame
 from giftune.backbone.control import load_control
+from giftune.diffusion.windows import Windows
 from giftune.errors import InputError
 from giftune.methods.controlled import StructuralControl
 from tests.control_checkpoints import build_controlnet
@@ -54,6 +56,22 @@ def test_weights_tuned_without_control_are_edited_with_it(make_method, control_f
     expected = next(plain.edit(clip, ["a panda"], torch.Generator())).frames
     torch.testing.assert_close(edits[0], expected, atol=1e-3, rtol=0)
     assert not torch.allclose(*edits)
+
+
+def test_windows_take_their_part_of_the_control(make_method, control_folder, clip):
+    """Frames that see only themselves do not notice windows, wherever their pictures come from."""
+    settings = {"pattern": per_frame, "temporal": False, "control": HalfGrey(control_folder, 1.0)}
+    plain, windowed = make_method(**settings), make_method(window=Windows(2, 0), **settings)
+    edits = [next(m.edit(clip, ["a panda"], torch.Generator())).frames for m in (plain, windowed)]
+    torch.testing.assert_close(*edits, atol=1e-4, rtol=1e-4)
+    batch = windowed.prepare(clip, "a cat")
+    for seed in range(6):
+        step = windowed.step(batch, torch.Generator().manual_seed(seed))
+        (frame,) = [f for f in range(3) if batch.mean[:, :, f : f + 1].equal(step.source[:, :, -1:])]
+        picture = batch.picture[:, :, frame : frame + 1]
+        network = windowed.control.attached(windowed.network, picture)
+        expected = windowed.workspace.predict(network, step.noisy[:, :, -1:], step.t, batch.text)
+        torch.testing.assert_close(step.prediction[:, :, -1:], expected, atol=1e-4, rtol=1e-4)
 
 
 def test_a_control_for_another_base_is_refused(make_method, tmp_path):

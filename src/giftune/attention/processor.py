@@ -41,7 +41,10 @@ class CrossFrameAttnProcessor:
             raise InputError("attention_mask is given, but attention across frames takes no mask")
         if num_frames is None:
             raise InputError("num_frames is missing: call an inflated U-Net through giftune's VideoUNet")
-        context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
+        if encoder_hidden_states is None:
+            context = _looked_at(hidden_states, self.pattern, num_frames)
+        else:
+            context = encoder_hidden_states
         query = rearrange(attn.to_q(hidden_states), "(b f) n c -> b f n c", f=num_frames)
         key, value = (
             rearrange(project(context), "(b r) k c -> b r k c", b=len(query))
@@ -50,7 +53,7 @@ class CrossFrameAttnProcessor:
         if encoder_hidden_states is None:
             output = _attend_to_frames(query, key, value, self.pattern, attn)
         else:
-            output = _attend(query, key, value, attn)
+            output = attend(query, key, value, attn)
         projection, dropout = attn.to_out
         return dropout(projection(rearrange(output, "b f n c -> (b f) n c")))
 
@@ -68,10 +71,19 @@ def _runs(pattern: Pattern, num_frames: int) -> list[tuple[int, list[list[int]]]
     return [(len(run), run[:1] if all(row == run[0] for row in run) else run) for run in runs]
 
 
+def _looked_at(hidden: Float[Tensor, "bf n c"], pattern: Pattern, num_frames: int) -> Float[Tensor, "bs n c"]:
+    """Without the last frames of each clip that no frame sees: their keys and values need no projecting."""
+    seen = 1 + max(frame for _, rows in _runs(pattern, num_frames) for row in rows for frame in row)
+    if seen == num_frames:
+        return hidden
+    clips = rearrange(hidden, "(b f) n c -> b f n c", f=num_frames)
+    return rearrange(clips[:, :seen], "b s n c -> (b s) n c")
+
+
 def _attend_to_frames(
     query: Float[Tensor, "b f n c"],
-    key: Float[Tensor, "b f n c"],
-    value: Float[Tensor, "b f n c"],
+    key: Float[Tensor, "b s n c"],
+    value: Float[Tensor, "b s n c"],
     pattern: Pattern,
     attn: Attention,
 ) -> Float[Tensor, "b f n c"]:
@@ -80,7 +92,7 @@ def _attend_to_frames(
     # Stacking views instead of indexing: the gradient is a plain sum, deterministic on every device.
     keys, values = key.unbind(dim=1), value.unbind(dim=1)
     outputs = [
-        _attend(part, _gather(keys, rows), _gather(values, rows), attn)
+        attend(part, _gather(keys, rows), _gather(values, rows), attn)
         for part, (_, rows) in zip(queries, runs, strict=True)
     ]
     return torch.cat(outputs, dim=1)
@@ -91,7 +103,7 @@ def _gather(frames: Sequence[Float[Tensor, "b n c"]], rows: list[list[int]]) -> 
     return rearrange(seen, "b (r m) n c -> b r (m n) c", r=len(rows))
 
 
-def _attend(
+def attend(
     query: Float[Tensor, "b f n c"],
     key: Float[Tensor, "b r k c"],
     value: Float[Tensor, "b r k c"],

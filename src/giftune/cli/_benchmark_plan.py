@@ -60,7 +60,12 @@ def read_plan(settings: Sequence[str]) -> Plan:
 def _lists(composed: Any) -> dict[str, list[Any]]:
     from omegaconf import OmegaConf
 
-    found = {name: OmegaConf.to_container(OmegaConf.create({"v": composed[name]}))["v"] for name in LISTS}
+    found: dict[str, Any] = {
+        name: OmegaConf.to_container(composed[name])
+        if OmegaConf.is_config(composed[name])
+        else composed[name]
+        for name in LISTS
+    }
     for name, kind in (("methods", str), ("seeds", int), ("clips", str | None)):
         value = found[name]
         alike = isinstance(value, list) and value and all(isinstance(one, kind) for one in value)

@@ -20,6 +20,11 @@ def edit_run(composed: DictConfig) -> None:
     given = plain(composed)
     folder = RunFolder(Path(given["run"]))
     owner = folder.identity()
+    if "caption" not in owner:
+        raise InputError(
+            f"run {folder.path} was trained on many clips and has none to edit: say giftune tune "
+            f"method={folder.method()} method.weights={folder.weights}."
+        )
     config = _updated(_read(folder), given)
     if learns(config) and not folder.weights.exists():
         raise InputError(

@@ -10,6 +10,10 @@ from giftune.errors import InputError
 
 INPUT, FAILED, INTERRUPTED = 2, 1, 130
 LAUNCHERS = 'pip install "giftune[launchers]"'
+LESS_MEMORY = (
+    "less of data.num_frames, data.size or edit.batch_size needs less, as do "
+    "method.gradient_checkpointing=true, method.window.frames=16 and method.lora.rank=16"
+)
 QUOTING = """quote it once for the shell and once for the configuration, as in
   'data.prompt="a cat, running"'
   'edit.prompts=["a dog is running", "a fox is running"]'
@@ -32,8 +36,7 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         if isinstance(cause, PermissionError | NotADirectoryError | FileExistsError):
             return f"{cause.filename} cannot be used: {cause.strerror}.", INPUT
         if isinstance(cause, MemoryError) or re.search("out of memory|can't allocate memory", str(cause)):
-            hint = "less of data.size, data.max_frames or edit.batch_size needs less"
-            return f"the memory is too small; {hint}.", FAILED
+            return f"the memory is too small: {LESS_MEMORY}.", FAILED
         if type(cause).__module__.startswith(("hydra.", "omegaconf.")) or "Unknown plugin" in str(cause):
             return _configuration(cause), INPUT
     return None

@@ -3,13 +3,9 @@
 import shutil
 
 from giftune.benchmark import memory
+from giftune.cli._errors import LESS_MEMORY
 from giftune.cli._estimate import Estimate
 from giftune.cli._tables import columns, print_table
-
-ADVICE = (
-    "less of data.num_frames, data.size or edit.batch_size needs less, as does "
-    "method.gradient_checkpointing=true"
-)
 
 
 def show_estimate(found: Estimate) -> None:
@@ -22,7 +18,7 @@ def show_estimate(found: Estimate) -> None:
     print(f"memory  {size(found.peak_mb)} of {size(found.limit_mb)}")
     print(f"disk    {size(found.disk_mb)} of {size(free)}")
     if found.peak_mb > found.limit_mb:
-        print(f"the memory is too small: {ADVICE}.")
+        print(f"the memory is too small: {LESS_MEMORY}.")
     if found.disk_mb > free:
         print("the disk is too small: paths.runs= chooses another.")
 

@@ -37,6 +37,7 @@ ELSEWHERE = {
     "logger",
     "method.batch_size",
     "method.cache",
+    "method.compile",
     "method.gradient_checkpointing",
     "methods",
     "objective",

@@ -17,7 +17,7 @@ from giftune.methods.base import Editor, EditTask, OnProgress
 from giftune.report.contact_sheet import contact_sheet
 from giftune.report.side_by_side import side_by_side
 
-SAMPLING = ("num_steps", "guidance", "inversion_steps")
+SAMPLING = ("num_steps", "guidance", "inversion_steps", "solver")
 
 
 def read_task(config: Mapping[str, Any]) -> EditTask:

@@ -38,9 +38,7 @@ def main(argv: Sequence[str]) -> int:
 
     settings = ["dry_run=true" if word == "--dry-run" else word for word in argv]
     if given := {word for word in settings if word.startswith("-")} & FLAGS:
-        raise InputError(
-            f"{min(given)} is not for benchmarks: their methods=, clips= and seeds= vary."
-        )
+        raise InputError(f"{min(given)} is not for benchmarks: their methods=, clips= and seeds= vary.")
     return run_benchmark(settings, job)
 
 

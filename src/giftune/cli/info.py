@@ -72,8 +72,8 @@ def _clip(path: Path) -> Iterator[tuple[str, Any]]:
 def _run(path: Path) -> Iterator[tuple[str, Any]]:
     facts = json.loads((path / "provenance.json").read_text())
     yield "run", path
-    # one that learnt from many clips has no caption
-    yield ("caption", caption) if (caption := facts["identity"].get("caption")) else ("corpus", facts["corpus"])
+    caption = facts["identity"].get("caption")  # one that learnt from many clips has none
+    yield ("caption", caption) if caption else ("corpus", facts["corpus"])
     yield "backbone", facts["identity"]["backbone.source"]
     yield "made", facts["time"]
     yield "commit", f"{facts['commit']}{' and changes' if facts['dirty'] else ''}"

@@ -31,10 +31,13 @@ WITHOUT_EFFECT = {
     "loss.background.module.depth.download",
     "method.batch_size",
     "method.cache",
+    "method.compile",
     "method.gradient_checkpointing",
     "method.guidance",
     "method.inversion_steps",
     "method.num_steps",
+    "method.solver._target_",
+    "optimizer.fused",
     "trainer.checkpoint_every",
     "trainer.preview_every",
 }

@@ -1,7 +1,8 @@
 """Gaussian noise over the frames of a clip: always of variance 1, with different correlation in time.
 
-`shared` and `autocorrelated` are the mixed and the progressive noise of PYoCo (Ge et al. 2023). Its parameter
-a is given here as the correlation of neighbouring frames: rho = a^2 / (1 + a^2) and a / sqrt(1 + a^2).
+`mixed` and `progressive` are the noise of PYoCo (Ge et al. 2023) with its parameter a; `shared` and
+`autocorrelated` are the same by the correlation of neighbouring frames: rho = a^2 / (1 + a^2) and
+a / sqrt(1 + a^2).
 """
 
 import torch
@@ -50,6 +51,41 @@ def autocorrelated(
     return torch.stack(frames, dim=2).to(device, dtype)
 
 
+def mixed(
+    shape: Shape,
+    generator: Generator,
+    a: float = 1.0,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Float[Tensor, "b c f h w"]:
+    """One noise for all frames, of variance a^2 / (1 + a^2), and one of each frame for the rest.
+
+    Raises `InputError` for a negative a.
+    """
+    _check_ratio(a)
+    return shared(shape, generator, a**2 / (1 + a**2), device, dtype)
+
+
+def progressive(
+    shape: Shape,
+    generator: Generator,
+    a: float = 1.0,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Float[Tensor, "b c f h w"]:
+    """Each frame's noise is a / sqrt(1 + a^2) of the one before, and new noise of variance 1 / (1 + a^2).
+
+    Raises `InputError` for a negative a.
+    """
+    _check_ratio(a)
+    return autocorrelated(shape, generator, a / (1 + a**2) ** 0.5, device, dtype)
+
+
 def _check(rho: float) -> None:
     if not 0 <= rho <= 1:
         raise InputError(f"rho is {rho}, it must be between 0 and 1")
+
+
+def _check_ratio(a: float) -> None:
+    if not 0 <= a < float("inf"):
+        raise InputError(f"a is {a}, it must be at least 0 and finite")

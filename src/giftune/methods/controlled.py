@@ -14,6 +14,7 @@ from giftune.clip import Clip
 from giftune.errors import InputError
 from giftune.io.digest import digest, fingerprint
 from giftune.unet.video_unet import VideoUNet
+from giftune.unet.windowed import WindowedUNet
 
 # From a clip to one picture a frame, "f 3 h w" in [0, 1].
 Signal = Callable[[Clip], Tensor]
@@ -26,7 +27,11 @@ class Controlled(nn.Module):
     """
 
     def __init__(
-        self, network: VideoUNet, control: Control, picture: Float[Tensor, "b 3 f H W"], scale: float = 1.0
+        self,
+        network: VideoUNet | WindowedUNet,
+        control: Control,
+        picture: Float[Tensor, "b 3 f H W"],
+        scale: float = 1.0,
     ) -> None:
         super().__init__()
         self.video_network, self.control_network = network, control.network
@@ -75,7 +80,7 @@ class StructuralControl:
         """Raise `InputError` unless the control was made for networks such as this backbone's."""
         self.weights.require_fit(backbone)
 
-    def network(self, network: VideoUNet, clip: Clip) -> Controlled:
+    def network(self, network: VideoUNet | WindowedUNet, clip: Clip) -> Controlled:
         """`network`, controlled by `clip`."""
         return self.attached(network, self.picture(clip))
 
@@ -84,7 +89,7 @@ class StructuralControl:
         frames = rearrange(self.signal(clip), "f c h w -> 1 c f h w")
         return frames.to(self.weights.network.device, torch.float32)
 
-    def attached(self, network: VideoUNet, picture: Float[Tensor, "b 3 f H W"]) -> Controlled:
+    def attached(self, network: VideoUNet | WindowedUNet, picture: Float[Tensor, "b 3 f H W"]) -> Controlled:
         """`network`, controlled by what `picture` gave."""
         return Controlled(network, self.weights, picture, self.scale)
 

@@ -19,9 +19,10 @@ from giftune.io.digest import digest, fingerprint
 from giftune.methods.base import OnProgress
 from giftune.methods.controlled import Controlled
 from giftune.methods.denoiser import Network, denoiser
-from giftune.sampling.inversion import invert
 from giftune.sampling.sampler import Denoise, OnStep, sample
+from giftune.sampling.solvers import DDIM, Solver
 from giftune.unet.video_unet import VideoUNet
+from giftune.unet.windowed import WindowedUNet
 
 # For a batch of prompts: how to denoise, and the latents from which to start.
 Plan = Callable[[Sequence[str]], tuple[Denoise, Float[Tensor, "b c f h w"]]]
@@ -83,13 +84,14 @@ class Workspace:
 
     def inverted(
         self,
-        network: VideoUNet | Controlled,
+        network: VideoUNet | WindowedUNet | Controlled,
         latents: Float[Tensor, "1 c f h w"],
         num_steps: int,
         on_progress: OnProgress | None = None,
         at: Sequence[int] = (),
+        solver: Solver = DDIM,
     ) -> Float[Tensor, "s c f h w"]:
-        """Where DDIM inversion by `network` under the empty prompt leads, s = 1.
+        """Where the inversion of `solver` by `network` under the empty prompt leads, s = 1.
 
         With `at` what it passes on the way: the latents at each of these timesteps, which must be its own.
         """
@@ -103,7 +105,7 @@ class Workspace:
                 on_progress("inverting", step, num_steps)
 
         def compute() -> dict[str, Tensor]:
-            end = invert(self.denoiser(network, [""]), latents, self.schedule, num_steps, on_step)
+            end = solver.invert(self.denoiser(network, [""]), latents, self.schedule, num_steps, on_step)
             return {"latents": torch.cat([passed[t] for t in at]) if at else end}
 
         schedule = [self.schedule.alphas_cumprod, self.schedule.final_alpha_cumprod]
@@ -112,12 +114,13 @@ class Workspace:
             "schedule": f"{digest(schedule)} {self.schedule.prediction_type} {self.schedule.steps_offset}",
             "steps": str(num_steps),
             **({"at": str(list(at))} if at else {}),
+            **({"solver": solver.name} if solver != DDIM else {}),
             **self._identity(network),
         }
         found = cached(self.cache and self.cache / "inversions", key, compute)
         return found["latents"].to(self.device)
 
-    def _identity(self, network: VideoUNet | Controlled) -> dict[str, str]:
+    def _identity(self, network: VideoUNet | WindowedUNet | Controlled) -> dict[str, str]:
         """What the predictions of `network` for the empty prompt depend on."""
         return {
             "base_fingerprint": self.fingerprint,

@@ -15,7 +15,7 @@ from open_clip.pretrained import get_pretrained_cfg
 from safetensors import SafetensorError
 from torch import nn
 from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
-from torchvision.models import AlexNet_Weights  # type: ignore[import-untyped]
+from torchvision.models import AlexNet_Weights, VGG19_Weights, vgg19  # type: ignore[import-untyped]
 from torchvision.models.optical_flow import (  # type: ignore[import-untyped]
     Raft_Large_Weights,
     Raft_Small_Weights,
@@ -30,6 +30,7 @@ from giftune.metrics._quiet import quiet
 from giftune.metrics.clip_network import OpenClip, TransformersClip
 from giftune.metrics.depth_network import DepthNetwork
 from giftune.metrics.flow_network import FlowNetwork
+from giftune.metrics.latent_vgg import LatentVgg
 
 EMBEDDED = "emojiworld"
 CLIP_WEIGHTS = "open_clip_model.safetensors"
@@ -119,6 +120,14 @@ def load_lpips(device: str = "cpu", download: bool = False) -> LearnedPerceptual
     """LPIPS on AlexNet (Zhang et al. 2018), for pictures in [-1, 1]; raises `MissingWeights`."""
     _require_torch_weights("AlexNet for LPIPS", AlexNet_Weights.IMAGENET1K_V1.url, download)
     return LearnedPerceptualImagePatchSimilarity(net_type="alex").to(device)
+
+
+@functools.cache
+def load_latent_vgg(device: str = "cpu", download: bool = False) -> LatentVgg:
+    """torchvision's VGG-19 for pictures, made to look at latents; raises `MissingWeights`."""
+    weights = VGG19_Weights.IMAGENET1K_V1
+    _require_torch_weights("VGG-19 for the perceptual loss", weights.url, download)
+    return LatentVgg(vgg19(weights=weights, progress=False).features).to(device)
 
 
 def _folder(source: str, embedded: str, what: str) -> Path | None:

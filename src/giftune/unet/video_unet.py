@@ -9,17 +9,30 @@ from einops import rearrange, repeat
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from giftune.unet.frame_tokens import FrameTokens
+from giftune.unet.lora import low_rank
+from giftune.unet.mapping import MappingNetwork
 from giftune.unet.norm import PooledGroupNorm
 from giftune.unet.temporal import TemporalAttention
+from giftune.unet.temporal_conv import PseudoConv3d
 
 
 class VideoUNet(nn.Module):
-    """Wraps an inflated `UNet2DConditionModel`, which stays reachable, with its own keys, as `unet`."""
+    """Wraps an inflated `UNet2DConditionModel`, which stays reachable, with its own keys, as `unet`.
 
-    def __init__(self, unet: UNet2DConditionModel) -> None:
+    `mapping` and `tokens` are what `inflate` was given.
+    """
+
+    def __init__(
+        self,
+        unet: UNet2DConditionModel,
+        mapping: MappingNetwork | None = None,
+        tokens: FrameTokens | None = None,
+    ) -> None:
         super().__init__()
-        self.unet = unet
+        self.unet, self.mapping, self.tokens = unet, mapping, tokens
         self._pooled_norms = [module for module in unet.modules() if isinstance(module, PooledGroupNorm)]
+        self._temporal_convs = [module for module in unet.modules() if isinstance(module, PseudoConv3d)]
 
     def forward(
         self,
@@ -36,6 +49,13 @@ class VideoUNet(nn.Module):
         num_clips, _, num_frames, _, _ = latents.shape
         for norm in self._pooled_norms:
             norm.num_frames = num_frames
+        for conv in self._temporal_convs:
+            conv.num_frames = num_frames
+        if self.mapping is not None and self.mapping.apply_to == "every_step":
+            latents = self.mapping(latents)
+        if self.tokens is not None:
+            own = rearrange(self.tokens(text, num_frames), "b f m d -> b (f m) d")
+            text = torch.cat([text, own.to(text.dtype)], dim=1)
         timesteps = torch.as_tensor(t, device=latents.device).expand(num_clips)
         output = self.unet(
             rearrange(latents, "b c f h w -> (b f) c h w"),
@@ -51,10 +71,15 @@ class VideoUNet(nn.Module):
     def architecture(self) -> dict[str, str | bool]:
         """What `inflate` made of the image model, as metadata for tuned weights."""
         pattern = next(iter(self.unet.attn_processors.values())).pattern
+        temporal = [module for module in self.unet.modules() if isinstance(module, TemporalAttention)]
         return {
             "pattern": getattr(pattern, "__name__", repr(pattern)),
-            "temporal": any(isinstance(module, TemporalAttention) for module in self.unet.modules()),
+            "temporal": "frame code" if temporal and temporal[0].frame_code else bool(temporal),
             "norm": "pooled" if self._pooled_norms else "per_frame",
+            **low_rank(self.unet),
+            **({"temporal_conv": True} if self._temporal_convs else {}),
+            **({"mapping": self.mapping.architecture} if self.mapping is not None else {}),
+            **({"tokens": self.tokens.architecture} if self.tokens is not None else {}),
         }
 
     def enable_gradient_checkpointing(self) -> None:

@@ -22,9 +22,9 @@ def save_weights(
     metadata: Mapping[str, Any],
     dtype: torch.dtype | None = None,
 ) -> None:
-    """Write the named parameters, in `dtype` if given, and as JSON `metadata` with the version of giftune."""
-    parameters = dict(module.named_parameters())
-    tensors = {name: parameters[name].detach().to("cpu", dtype).contiguous() for name in names}
+    """Write the named parameters and buffers, in `dtype` if given; `metadata` and our version as JSON."""
+    known = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    tensors = {name: known[name].detach().to("cpu", dtype).contiguous() for name in names}
     header = json.dumps({**metadata, "giftune": __version__}, sort_keys=True)
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={"giftune": header})
@@ -35,11 +35,14 @@ def read_metadata(path: Path) -> dict[str, Any]:
     return _read(path, tensors=False)[0]
 
 
-def load_weights(module: nn.Module, path: Path, expected: Mapping[str, Any]) -> None:
+def load_weights(
+    module: nn.Module, path: Path, expected: Mapping[str, Any], buffers: Sequence[str] = ()
+) -> None:
     """Copy a file into the trainable parameters of `module`, which must be exactly the tensors it holds.
 
-    Raises `InputError` when an entry of `expected` differs from the file's metadata, or a name or shape does
-    not fit; nothing has been copied then. Call `select_trainable` first.
+    So must the named `buffers` be, where there are any. Raises `InputError` when an entry of `expected`
+    differs from the file's metadata, or a name or shape does not fit; nothing has been copied then. Call
+    `select_trainable` first.
     """
     metadata, tensors = _read(path)
     for key, value in expected.items():
@@ -47,6 +50,7 @@ def load_weights(module: nn.Module, path: Path, expected: Mapping[str, Any]) -> 
             found = metadata.get(key)
             raise InputError(f"path {path} was tuned with {key} {found!r}, but here {key} is {value!r}")
     wanted = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    wanted |= {name: module.get_buffer(name) for name in buffers}  # type: ignore[misc]
     if different := sorted(wanted.keys() ^ tensors.keys()):
         where = "not in the file" if different[0] in wanted else "not trainable here"
         counts = f"{len(tensors)} tensors for {len(wanted)} trainable ones"

@@ -1,0 +1,101 @@
+"""The network of HARIVO around a backbone: what is new in it learns, and is all that its file holds."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import nn
+
+from giftune.attention.frame_tokens import FrameTokenAttnProcessor, Join
+from giftune.attention.patterns import per_frame
+from giftune.backbone.stable_diffusion import Backbone
+from giftune.errors import InputError
+from giftune.losses.contrastive import DecoupledContrastive
+from giftune.unet.frame_tokens import FrameTokens
+from giftune.unet.inflate import inflate
+from giftune.unet.mapping import MappingNetwork, Where
+from giftune.unet.temporal import TemporalAttention
+from giftune.unet.temporal_conv import TemporalConv
+from giftune.unet.video_unet import VideoUNet
+from giftune.unet.weights import load_weights, save_weights
+
+EMBEDDED = "emojiworld"
+NEW = (TemporalAttention, TemporalConv, MappingNetwork, FrameTokens, FrameTokenAttnProcessor)
+
+
+def harivo_network(
+    backbone: Backbone,
+    mapping_at: Where | None,
+    join: Join | None,
+    num_tokens: int,
+    frame_code: bool,
+    temporal_conv: bool,
+    seed: int,
+) -> VideoUNet:
+    """In place; new layers draw their weights from `seed`, and they alone learn, in float32."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        mapping = (
+            None if mapping_at is None else MappingNetwork(backbone.latent_channels, apply_to=mapping_at)
+        )
+        width = backbone.unet.config.cross_attention_dim
+        tokens = None if join is None else FrameTokens(width, num_tokens, join)
+        network = inflate(
+            backbone.unet,
+            per_frame,
+            frame_code=frame_code,
+            temporal_conv=temporal_conv,
+            mapping=mapping,
+            tokens=tokens,
+        )
+    network.requires_grad_(False)
+    for module in network.modules():
+        if isinstance(module, NEW):
+            module.requires_grad_(True).float()
+    return network
+
+
+def projected_contrast(unet: UNet2DConditionModel, seed: int) -> DecoupledContrastive:
+    """The loss of the deepest features; its projection starts from `seed`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return DecoupledContrastive(unet.config.block_out_channels[-1]).to(unet.device)
+
+
+def identity(network: VideoUNet, noise: str) -> dict[str, Any]:
+    """What a file must agree with: how the network is built and how wide it is, but not on which weights."""
+    config = network.unet.config
+    return {
+        "method": "harivo",
+        **{"temporal_conv": False, "mapping": "none", "tokens": "none", **network.architecture},
+        "noise": noise,
+        "widths": list(config.block_out_channels),
+        "text_width": config.cross_attention_dim,
+    }
+
+
+def save(network: VideoUNet, path: Path, metadata: Mapping[str, Any]) -> None:
+    exported = _exported(network)
+    names = [name for name, parameter in exported.named_parameters() if parameter.requires_grad]
+    save_weights(exported, names, path, metadata)
+
+
+def load(network: VideoUNet, path: str | Path, expected: Mapping[str, Any]) -> None:
+    """Raises `InputError` for weights of another network or of other widths."""
+    if str(path) == EMBEDDED:
+        path = Path(str(files("giftune.emojiworld"))) / "assets" / "harivo.safetensors"
+        if not path.is_file():
+            raise InputError(
+                "method.weights is emojiworld, but this copy of giftune has no trained weights of HARIVO: "
+                "make them with `giftune train method=harivo` and give their path."
+            )
+    load_weights(_exported(network), Path(path), expected)
+
+
+def _exported(network: VideoUNet) -> nn.Module:
+    """Without what only the training needs."""
+    parts = {"unet": network.unet, "mapping": network.mapping, "tokens": network.tokens}
+    return nn.ModuleDict({name: part for name, part in parts.items() if part is not None})

@@ -1,0 +1,23 @@
+"""The motion that is asked for, told to every token of the text."""
+
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+LEVELS = 1024
+
+
+class MotionEmbedding(nn.Module):
+    """c_L = c_T + c_M with c_M a row of a learned table (Kandala et al. 2024, Pix2Gif, section 3.2).
+
+    Rows start at zero, so that the text is as it was; this is ours.
+    """
+
+    def __init__(self, width: int, levels: int = LEVELS) -> None:
+        super().__init__()
+        self.table = nn.Embedding(levels, width)
+        nn.init.zeros_(self.table.weight)
+
+    def forward(self, text: Float[Tensor, "b n d"], motion: Int[Tensor, "b"]) -> Float[Tensor, "b n d"]:
+        """`motion` is a magnitude in whole pixels."""
+        return text + rearrange(self.table(motion), "b d -> b 1 d")
