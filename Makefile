@@ -43,7 +43,7 @@ benchmark: setup  ## Six methods on the 42 clips and 140 edits of EmojiDAVIS-42,
 test: dev  ## Lint, check types and test (under CI=true the slow tests too)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest $(SELECT) $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(SELECT) $(ARGS)
 
 lint: dev  ## Lint and check types only
 	@$(BIN)/ruff check .

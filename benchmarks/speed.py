@@ -37,6 +37,7 @@ from giftune.cli.provenance import provenance
 from giftune.clip import Clip
 from giftune.diffusion.prediction import add_noise
 from giftune.methods.giftune import GifTune
+from giftune.unet.lora import Lora
 from giftune.unet.temporal import TemporalAttention
 
 LEARNING_RATE = 3e-5
@@ -112,7 +113,7 @@ def _options(variant: Variant) -> dict[str, Any]:
     if variant.compiled:
         options["compile"] = True
     if variant.rank:
-        options["rank"] = variant.rank
+        options["lora"] = Lora(rank=variant.rank)
     return options
 
 
