@@ -32,6 +32,7 @@ NEEDED = {
     ("data", "gif"): ["data.path=cat.gif", "data.prompt=a cat"],
     ("data", "loveu_tgve"): ["data.path=loveu-tgve-2023"],
     ("method", "external"): ["method.path=here"],
+    ("method", "giftune_distilled"): ["method.teacher=here"],
 }
 
 

@@ -47,7 +47,14 @@ def tune(checkpoint, clip_path, tmp_path, capsys):
 def content(run):
     """Every file of a run with its bytes, but for records of time and place."""
     files = {path.relative_to(run).as_posix(): path for path in run.rglob("*") if path.is_file()}
-    timed = {"train.jsonl", "provenance.json", "config.yaml", "overrides.yaml", "edits/index.json"}
+    timed = {
+        "train.jsonl",
+        "provenance.json",
+        "config.yaml",
+        "overrides.yaml",
+        "edits/index.json",
+        "stages.json",
+    }
     return {name: path.read_bytes() for name, path in files.items() if name not in {*timed, "records.jsonl"}}
 
 
@@ -57,7 +64,15 @@ def test_everything_is_there(tune, clip_path):
     names = {path.relative_to(run).as_posix() for path in run.iterdir()}
     assert names == {
         *("config.yaml", "overrides.yaml", "provenance.json", "train.jsonl", "weights.safetensors"),
-        *("edits", "source.gif", "contact_sheet.png", "side_by_side.gif", "records.jsonl", ".lock"),
+        *(
+            "edits",
+            "source.gif",
+            "contact_sheet.png",
+            "side_by_side.gif",
+            "records.jsonl",
+            ".lock",
+            "stages.json",
+        ),
     }
     index = json.loads((run / "edits" / "index.json").read_text())
     assert [entry["prompt"] for entry in index] == ["a panda", "the red ball", "the beach"]
@@ -86,7 +101,8 @@ def test_again_changes_nothing_and_more_prompts_draw_only_those(tune):
     assert "drew 1 edit in" in out and "tuned" not in out
     after = content(run)
     changed = {name for name in after if after[name] != before.get(name)}
-    assert changed == {"contact_sheet.png", "side_by_side.gif", *(n for n in changed if "edits/a-cat-" in n)}
+    drawn = {name for name in changed if "edits/a-cat-" in name}
+    assert changed == {"contact_sheet.png", "side_by_side.gif", *drawn}
 
 
 def test_the_seed_decides_every_byte(tune):

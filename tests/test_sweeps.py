@@ -49,12 +49,21 @@ def test_a_sweep_is_a_question_whose_cells_compose(name):
     assert text.startswith("# @package _global_\n# Question:   ")
     for part in ("Hypothesis: ", "Cost:       ", "Answer:     "):
         assert f"\n# {part}" in text
-    assert is_sweep("tune", [f"sweeps={name}"])
-    with opened_hydra("tune") as hydra:
+    command = command_of(name)
+    assert is_sweep(command, [f"sweeps={name}"])
+    with opened_hydra(command) as hydra:
         for setting, values in grid(name).items():
             for value in values[:1] + values[-1:] if "(" not in ",".join(values) else []:
-                config = hydra.compose_config("tune", [f"sweeps={name}", f"{setting}={value}"], _run_mode())
-                assert OmegaConf.to_container(config.loss, resolve=True)
+                config = hydra.compose_config(command, [f"sweeps={name}", f"{setting}={value}"], _run_mode())
+                part = config.loss if command == "tune" else config.optimizer
+                assert OmegaConf.to_container(part, resolve=True)
+
+
+def command_of(name):
+    """What the index says that runs it."""
+    index = (ROOT / "sweeps" / "README.md").read_text()
+    trainings = index[index.index("`giftune train sweeps=NAME`") :]
+    return "train" if f"\n| `{name}` |" in trainings else "tune"
 
 
 def _run_mode():

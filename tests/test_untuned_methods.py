@@ -35,7 +35,7 @@ def test_a_run_is_complete_without_weights(tune, method):
     assert status == 0 and said == "" and "tuned" not in out
     assert {path.name for path in run.iterdir()} == {
         *("config.yaml", "overrides.yaml", "provenance.json", "edits", "source.gif"),
-        *("contact_sheet.png", "side_by_side.gif", "records.jsonl", ".lock"),
+        *("contact_sheet.png", "side_by_side.gif", "records.jsonl", "stages.json", ".lock"),
     }
     records = [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
     assert [record["prompt"] for record in records] == ["a panda", "the beach"]

@@ -134,10 +134,12 @@ def test_useless_clips_are_counted_and_listed(giftune, settings, gifs, tmp_path)
 @pytest.mark.parametrize(
     ("extra", "sentence"),
     [
-        (["method=sdedit"], "method=sdedit does not learn from many clips"),
+        (["method=giftune"], "method=giftune does not learn from many clips"),
         (["corpus=webvid"], "corpus.path is missing"),
         (["corpus=tgif", "corpus.path=nowhere"], "corpus.path nowhere is not a folder"),
         (["trainer.max_steps=0"], "trainer.max_steps is 0"),
+        (["trainer.accumulate=0"], "trainer.accumulate is 0"),
+        (["training=harvo"], "training=harvo is not known; known are: harivo, "),
         (["trainer.average=1.5"], "trainer.average is 1.5"),
         (["corpus.num_frames=1"], "corpus.num_frames is 1"),
         (["optimizer.lr=-1"], "optimizer cannot be made"),
@@ -200,3 +202,49 @@ def test_a_killed_process_ends_the_job_and_the_same_command_resumes(giftune, har
     assert weights and all(tensor.isfinite().all() for tensor in weights.values())
     names = {path.name for path in run.glob("[!.]*")}
     assert names == {"config.yaml", "overrides.yaml", "provenance.json", "train.jsonl", "weights.safetensors"}
+
+
+@pytest.mark.slow
+def test_a_sweep_trains_each_cell_once(giftune, settings, tmp_path):
+    given = ["-m", *settings, "method.noise=0.1,0.2", "trainer.max_steps=2", "sweep_name=s"]
+    status, out, said = giftune("train", *given)
+    assert (status, said) == (0, "") and "2 of 2 cells are finished" in out
+    cells = sorted((tmp_path / "runs" / "s").glob("method-noise-*"))
+    assert len(cells) == 2 and all((cell / "weights.safetensors").exists() for cell in cells)
+    noise = [OmegaConf.load(cell / "config.yaml").method.noise for cell in cells]
+    assert sorted(noise) == [0.1, 0.2]
+    before = [(cell / "weights.safetensors").stat().st_mtime_ns for cell in cells]
+    (cells[1] / "cell.json").unlink()  # as if it had been killed when all was done but for saying so
+    assert giftune("train", *given)[0] == 0
+    assert [(cell / "weights.safetensors").stat().st_mtime_ns for cell in cells] == before
+    status, _, said = giftune("train", *given, "optimizer.lr=0.5")
+    assert status == 2 and "belongs to another configuration: its optimizer.lr is " in said
+
+
+def test_what_suits_the_method_is_chosen_with_it():
+    def settings(*given):
+        config = compose(*given, command="train")
+        return config["optimizer"]["lr"], config["trainer"]["average"], config["trainer"]["batch_size"]
+
+    assert settings() == settings("method=harivo_temporal") == (3e-4, 0.999, 4)
+    assert settings("method=pix2gif") == (2e-4, 0.995, 4)
+    assert settings("method=pix2gif", "training=harivo") == (3e-4, 0.999, 4)
+    assert settings("method=pix2gif", "optimizer.lr=1", "trainer.average=null", "trainer.batch_size=2") == (
+        1, None, 2
+    )  # fmt: skip
+    assert compose("method=pix2gif_published", command="train")["trainer"]["warmup_steps"] == 10000
+    assert settings("method=sdedit")[0] == 3e-3  # none of its own
+    names = {path.stem for path in (ROOT / "conf" / "training").glob("*.yaml")}
+    assert names <= {path.stem for path in (ROOT / "conf" / "method").glob("*.yaml")}
+
+
+def test_parts_of_harivo_are_added_one_by_one():
+    parts = ("mapping", "tokens", "image_prior_weight", "attention_weight", "contrastive_weight")
+    arms = [compose(f"method=harivo{arm}", command="train")["method"]
+            for arm in ("_temporal", "_mapping", "_tokens", "")]  # fmt: skip
+    assert [tuple(arm[part] for part in parts) for arm in arms] == [
+        ("none", "none", 0, 0, 0),
+        ("conv3d", "none", 0, 0, 0),
+        ("conv3d", "concat", 0, 0, 0),
+        ("conv3d", "concat", 0.1, 0.1, 0.01),
+    ]

@@ -82,9 +82,9 @@ def test_another_list_is_another_digest(folder):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"num_frames": 1}, r"clips\.num_frames is 1, it must be at least 2"),
-        ({"stride": 0}, r"clips\.stride is 0, it must be at least 1"),
-        ({"size": 20}, r"clips\.size is 20, it must be a multiple of 8"),
+        ({"num_frames": 1}, r"corpus\.num_frames is 1, it must be at least 2"),
+        ({"stride": 0}, r"corpus\.stride is 0, it must be at least 1"),
+        ({"size": 20}, r"corpus\.size is 20, it must be a multiple of 8"),
     ],
 )
 def test_refuses(folder, settings, sentence):
@@ -93,5 +93,5 @@ def test_refuses(folder, settings, sentence):
 
 
 def test_refuses_a_folder_that_is_none(tmp_path):
-    with pytest.raises(InputError, match=r"clips\.path .*nowhere is not a folder"):
+    with pytest.raises(InputError, match=r"corpus\.path .*nowhere is not a folder"):
         clips(tmp_path / "nowhere")

@@ -53,7 +53,7 @@ def test_tabs_quotes_short_and_empty_lines(tmp_path):
 
 
 def test_mistakes_are_one_sentence(tmp_path):
-    with pytest.raises(InputError, match=r"clips\.table .*none\.csv cannot be read: .*No such file"):
+    with pytest.raises(InputError, match=r"corpus\.table .*none\.csv cannot be read: .*No such file"):
         Rows(tmp_path / "none.csv", keep, needed=[])
     with pytest.raises(InputError, match="has no column title: its columns are id, name, needed are title"):
         Rows(table(tmp_path / "t.csv"), keep, needed=["title"])

@@ -60,11 +60,11 @@ def test_some_motions_and_some_clips():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"num_frames": 1}, r"clips\.num_frames is 1"),
-        ({"num_clips": 0}, r"clips\.num_clips is 0"),
-        ({"size": 8}, r"clips\.size is 8"),
-        ({"motions": []}, r"clips\.motions is empty"),
-        ({"motions": ["swim"]}, r"clips\.motions 'swim' is not in EmojiWorld; choose one of jump"),
+        ({"num_frames": 1}, r"corpus\.num_frames is 1"),
+        ({"num_clips": 0}, r"corpus\.num_clips is 0"),
+        ({"size": 8}, r"corpus\.size is 8"),
+        ({"motions": []}, r"corpus\.motions is empty"),
+        ({"motions": ["swim"]}, r"corpus\.motions 'swim' is not in EmojiWorld; choose one of jump"),
     ],
 )
 def test_refuses(settings, sentence):

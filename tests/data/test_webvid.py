@@ -45,5 +45,5 @@ def test_other_layouts(folder, tmp_path_factory):
 
 @pytest.mark.parametrize("layout", ["{page_dir}.mp4", "{videoid}/{file}", "{videoid.__class__}", "{videoid"])
 def test_refuses_a_layout_that_names_no_video(folder, layout):
-    with pytest.raises(InputError, match=r"clips\.layout"):
+    with pytest.raises(InputError, match=r"corpus\.layout"):
         WebVid(path=folder, table="results_10M_train.csv", layout=layout)

@@ -111,7 +111,7 @@ def test_a_fresh_network_costs_nothing_beside_the_reconstruction(make, batch):
 
 @pytest.mark.parametrize("mapping_at", ["every_step", "initial_noise_only"])
 def test_only_what_is_new_learns_and_all_of_it(make, batch, mapping_at, monkeypatch):
-    monkeypatch.setattr("giftune.methods.harivo.NOISY", 0.0)  # or the mapping learns in few steps only
+    monkeypatch.setattr("giftune.unet.mapping.NOISY", 0.0)  # or the mapping learns in few steps only
     method = awaken(make(mapping_at=mapping_at, gradient_checkpointing=True))
     total(method, batch).backward()
     with_gradient = {

@@ -16,10 +16,10 @@ from giftune.training.module import TuningModule
 WEIGHTS = {"reconstruction": 1.0, "temporal": 0.5}
 
 
-def trainer(step, max_steps=10, saved=None, loggers=()):
+def trainer(step, max_steps=10, saved=None, loggers=(), accumulate=1):
     stand_in = create_autospec(pl.Trainer, instance=True)
     stand_in.global_step, stand_in.max_steps = step, max_steps
-    stand_in.loggers, stand_in.world_size = list(loggers), 1
+    stand_in.loggers, stand_in.world_size, stand_in.accumulate_grad_batches = list(loggers), 1, accumulate
     stand_in.optimizers = [SimpleNamespace(param_groups=[{"lr": 0.25}])]
     stand_in.save_checkpoint = saved and saved.append
     return stand_in
@@ -42,6 +42,28 @@ def test_one_line_per_step(tmp_path, module):
     assert lines[1]["raw"] == {"reconstruction": 2.0, "temporal": 4.0}
     assert lines[1]["weighted"] == {"reconstruction": 2.0, "temporal": 2.0}
     assert lines[1]["loss"] == sum(lines[1]["weighted"].values()) and lines[1]["lr"] == 0.25
+
+
+def test_a_line_is_the_mean_of_the_batches_of_a_step(tmp_path, module):
+    log = StepLog(tmp_path / "train.jsonl")
+    log.on_train_start(trainer(0), module)
+    for number, value in enumerate((1.0, 3.0, 8.0, 5.0, 5.0, 5.0)):
+        outputs = {"loss": torch.tensor(value / 3), "parts": {"next": value}, "weights": {"next": 1.0}}
+        log.on_train_batch_end(trainer((number + 1) // 3, accumulate=3), module, outputs, None, number)
+    lines = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [0, 1]
+    assert [line["raw"]["next"] for line in lines] == [pytest.approx(4.0), 5.0]
+    assert [line["loss"] for line in lines] == pytest.approx([4.0, 5.0])
+
+
+def test_nothing_happens_between_the_batches_of_a_step(tmp_path, module):
+    saved, seen = [None], []
+    checkpoint, every = PeriodicCheckpoint(tmp_path / "last.ckpt", every=2), EveryStep(seen.append)
+    for number in range(8):
+        now = trainer((number + 1) // 2, saved=saved, accumulate=2)
+        checkpoint.on_train_batch_end(now, module, None, None, number)
+        every.on_train_batch_end(now, module, None, None, number)
+    assert len(saved[1:]) == 2 and seen == [1, 2, 3, 4]
 
 
 def test_loggers_get_the_line_and_the_memory(tmp_path, module):
@@ -83,19 +105,19 @@ def test_resuming_forgets_what_came_after_the_checkpoint(tmp_path, module):
     assert path.read_text() == '{"step": 0}\n{"step": 1}\n'
 
 
-def test_checkpoints_come_now_and_then_but_not_at_the_end(tmp_path):
+def test_checkpoints_come_now_and_then_but_not_at_the_end(tmp_path, module):
     saved = [None]
     callback = PeriodicCheckpoint(tmp_path / "last.ckpt", every=4)
     for step in range(1, 9):
-        callback.on_train_batch_end(trainer(step, max_steps=8, saved=saved), None, None, None, 0)
+        callback.on_train_batch_end(trainer(step, max_steps=8, saved=saved), module, None, None, 0)
     assert saved[1:] == [tmp_path / "last.ckpt"]
 
 
-def test_every_step_and_every_third():
+def test_every_step_and_every_third(module):
     seen, thirds = [], []
     for step in range(1, 8):
-        EveryStep(seen.append).on_train_batch_end(trainer(step), None, None, None, 0)
-        EveryStep(thirds.append, every=3).on_train_batch_end(trainer(step), None, None, None, 0)
+        EveryStep(seen.append).on_train_batch_end(trainer(step), module, None, None, 0)
+        EveryStep(thirds.append, every=3).on_train_batch_end(trainer(step), module, None, None, 0)
     assert seen == list(range(1, 8)) and thirds == [3, 6]
 
 

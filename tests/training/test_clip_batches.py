@@ -1,4 +1,7 @@
+from unittest.mock import create_autospec
+
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from giftune.data.clip_stream import ClipStream
@@ -9,7 +12,7 @@ from tests.training.toy_learner import ToyClips, ToyLearner
 
 def batches(clips=None, rank=0, ranks=1, **settings):
     stream = ClipStream(clips or ToyClips(), 3, rank, ranks)
-    return Batches(ToyLearner(noise=0.5), stream, **{"batch_size": 2, "num_steps": 6, **settings})
+    return Batches(ToyLearner(noise=0.5), stream, **{"batch_size": 2, "count": 6, **settings})
 
 
 def test_a_batch_is_a_function_of_its_number():
@@ -48,6 +51,19 @@ def test_the_loader_begins_where_the_checkpoint_says(workers):
     rest = [batch.inputs[0] for batch in data.train_dataloader()]
     assert len(whole) == 6 and len(rest) == 2
     assert all(torch.equal(*pair) for pair in zip(rest, whole[4:], strict=True))
+
+
+def test_several_batches_for_each_step():
+    data = ClipBatches(ToyLearner(), ClipStream(ToyClips(), 3), 2, 3, 0, accumulate=2)
+    data.trainer = create_autospec(pl.Trainer, instance=True, global_step=2)
+    assert data.state_dict() == {
+        "taken": 8, "batch_size": 2, "accumulate": 2, "ranks": 1, "stream_seed": 3
+    }  # fmt: skip
+    assert len(list(data.train_dataloader())) == 6
+    data.load_state_dict(data.state_dict())
+    assert len(list(data.train_dataloader())) == 2
+    with pytest.raises(InputError, match="the checkpoint's accumulate is 3, here it is 2"):
+        data.load_state_dict({**data.state_dict(), "accumulate": 3})
 
 
 def test_refuses_a_checkpoint_of_other_shares():

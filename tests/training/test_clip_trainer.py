@@ -38,32 +38,50 @@ def log(folder):
     return [{**json.loads(line), "seconds": 0} for line in lines]
 
 
-def test_the_same_as_a_plain_loop(fit, make_optimizer, tmp_path):
-    trained = fit(ToyLearner(noise=0.1))
+@pytest.mark.parametrize(("accumulate", "warmup_steps"), [(1, 0), (3, 5)])
+def test_the_same_as_a_plain_loop(fit, make_optimizer, tmp_path, accumulate, warmup_steps):
+    trained = fit(ToyLearner(noise=0.1), accumulate=accumulate, warmup_steps=warmup_steps)
     plain, stream = ToyLearner(noise=0.1), ClipStream(ToyClips(), SEED)
     head = plain.network["head"]
     optimizer = make_optimizer([head.scale])
     for step in range(12):
         optimizer.zero_grad()
-        examples = [stream[2 * step], stream[2 * step + 1]]
-        batch = plain.collate(examples, seeded(SEED, "collate", step, 0))
-        parts = plain.losses(batch, step_generator(SEED, step))
-        loss = parts["next"][0] + 0.1 * parts["size"][0]
-        loss.backward()
+        found = []
+        for part in range(accumulate):
+            number = step * accumulate + part
+            examples = [stream[2 * number], stream[2 * number + 1]]
+            batch = plain.collate(examples, seeded(SEED, "collate", number, 0))
+            parts = plain.losses(batch, step_generator(SEED, step, 0, part))
+            ((parts["next"][0] + 0.1 * parts["size"][0]) / accumulate).backward()
+            found.append({name: value.item() for name, (value, _) in parts.items()})
         clip_grad_norm_([head.scale], 1.0)
+        rate = 0.01 * min(1, (step + 1) / 5) if warmup_steps else 0.01
+        optimizer.param_groups[0]["lr"] = rate
         optimizer.step()
     assert trained.scale.equal(head.scale) and trained.seen.equal(head.seen)
-    last = log(tmp_path / "run")[-1]
-    assert last["step"] == 11 and last["loss"] == pytest.approx(loss.item())
-    assert last["raw"] == {name: pytest.approx(value.item()) for name, (value, _) in parts.items()}
-    assert last["weighted"]["size"] == pytest.approx(0.1 * parts["size"][0].item())
+    lines = log(tmp_path / "run")
+    last, raw = lines[-1], {name: sum(one[name] for one in found) / accumulate for name in found[0]}
+    assert len(lines) == 12 and last["step"] == 11
+    assert last["raw"] == {name: pytest.approx(value) for name, value in raw.items()}
+    assert last["loss"] == pytest.approx(raw["next"] + 0.1 * raw["size"])
+    assert last["weighted"]["size"] == pytest.approx(0.1 * raw["size"])
+    assert last["lr"] == 0.01 and lines[0]["lr"] == pytest.approx(0.002 if warmup_steps else 0.01)
 
 
-@pytest.mark.parametrize("average", [None, 0.9])
+def test_accumulating_is_a_larger_batch(fit, tmp_path):
+    at_once = fit(ToyLearner(), tmp_path / "at_once", batch_size=6)
+    in_parts = fit(ToyLearner(), tmp_path / "in_parts", batch_size=2, accumulate=3)
+    torch.testing.assert_close(in_parts.scale, at_once.scale)
+    losses = [[line["loss"] for line in log(tmp_path / name)] for name in ("at_once", "in_parts")]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+
+
+@pytest.mark.parametrize(("average", "accumulate", "warmup_steps"), [(None, 1, 0), (0.9, 1, 9), (0.9, 3, 9)])
 @pytest.mark.parametrize("killed_after", [4, 8])
-def test_resuming_ends_with_the_same_bits(fit, tmp_path, killed_after, average):
+def test_resuming_ends_with_the_same_bits(fit, tmp_path, killed_after, average, accumulate, warmup_steps):
+    settings = {"average": average, "accumulate": accumulate, "warmup_steps": warmup_steps}
     whole = ToyLearner(noise=0.1)
-    expected = fit(whole, tmp_path / "whole", average=average)
+    expected = fit(whole, tmp_path / "whole", **settings)
     if average:
         assert not expected.scale.equal(fit(ToyLearner(noise=0.1), tmp_path / "plain").scale)
 
@@ -72,11 +90,12 @@ def test_resuming_ends_with_the_same_bits(fit, tmp_path, killed_after, average):
             raise Killed
 
     with pytest.raises(Killed):
-        fit(ToyLearner(noise=0.1), tmp_path / "broken", on_step=kill, average=average)
+        fit(ToyLearner(noise=0.1), tmp_path / "broken", on_step=kill, **settings)
     resumed, clips = ToyLearner(noise=0.1), ToyClips()
-    found = fit(resumed, tmp_path / "broken", clips, average=average)
+    found = fit(resumed, tmp_path / "broken", clips, **settings)
     assert found.scale.equal(expected.scale) and found.seen.equal(expected.seen)
-    assert resumed.seen == whole.seen[killed_after // 5 * 5 :]  # in the middle of an epoch of five batches
+    kept = killed_after // 5 * 5 * accumulate  # in the middle of an epoch of five batches
+    assert resumed.seen == whole.seen[kept:]
     assert len(clips.read_numbers) == 2 * len(resumed.seen)  # nothing is read for the steps that are done
     assert log(tmp_path / "broken") == log(tmp_path / "whole")
 
@@ -143,7 +162,10 @@ def test_progress_previews_and_nothing_else(fit, tmp_path, capsys, recwarn):
     assert printed.out == printed.err == "" and not recwarn.list
 
 
-@pytest.mark.parametrize("name", ["max_steps", "batch_size", "checkpoint_every", "preview_every", "workers"])
+@pytest.mark.parametrize(
+    "name",
+    ["max_steps", "batch_size", "checkpoint_every", "preview_every", "workers", "accumulate", "warmup_steps"],
+)
 def test_refuses(name):
     with pytest.raises(InputError, match=rf"trainer\.{name} is -1"):
         partial(ClipTrainer, max_steps=3)(**{name: -1})
@@ -151,10 +173,10 @@ def test_refuses(name):
 
 @pytest.mark.slow
 def test_two_ranks_are_one_with_twice_the_batch(fit, tmp_path):
-    """Killed after a checkpoint and resumed, and with clips that cannot be used."""
+    """Killed after a checkpoint and resumed, with clips that cannot be used, in batches of one."""
     for status in ([1, 1], [0, 0]):
         assert run_together("tests.training.two_ranks_on_clips", tmp_path / "both") == status
-    alone = fit(ToyLearner(), tmp_path / "alone", ToyClips(bad={2, 7}), batch_size=4)
+    alone = fit(ToyLearner(), tmp_path / "alone", ToyClips(bad={2, 7}), batch_size=4, warmup_steps=7)
     both = [torch.load(tmp_path / f"both-{rank}.pt") for rank in (0, 1)]
     assert both[0]["scale"].equal(both[1]["scale"])
     torch.testing.assert_close(both[0]["scale"], alone.scale.detach())

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from giftune.training.module import TuningModule, step_generator
+from giftune.training.module import TuningModule, step_generator, warmed
 
 
 @pytest.fixture
@@ -10,11 +10,27 @@ def module(toy, loss, make_optimizer):
 
 
 def test_each_step_has_randomness_of_its_own():
-    keys = [(1, 0), (1, 1), (2, 0), (11, 0), (1, 10), (1, 0, 1), (1, 0, 2), (1, 1, 1)]
+    keys = [
+        (1, 0),
+        (1, 1),
+        (2, 0),
+        (11, 0),
+        (1, 10),
+        (1, 0, 1),
+        (1, 0, 2),
+        (1, 1, 1),
+        (1, 0, 0, 1),
+        (1, 0, 1, 1),
+    ]
     draws = {key: tuple(torch.randn(4, generator=step_generator(*key)).tolist()) for key in keys}
     assert len(set(draws.values())) == len(keys)
-    for again in ((1, 0), (1, 0, 0)):
+    for again in ((1, 0), (1, 0, 0), (1, 0, 0, 0)):
         assert tuple(torch.randn(4, generator=step_generator(*again)).tolist()) == draws[1, 0]
+
+
+def test_the_rate_warms_up_in_a_line():
+    assert [warmed(step, 4) for step in range(6)] == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    assert [warmed(step, 0) for step in range(3)] == [1.0, 1.0, 1.0]
 
 
 def test_the_loss_is_the_weighted_sum_and_its_parts(module, loss):

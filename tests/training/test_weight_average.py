@@ -12,12 +12,12 @@ MODULE = create_autospec(pl.LightningModule, instance=True)
 
 def after(callback, parameter, values, start=0):
     """What a training does that sets the parameter to these values, one in each step."""
-    trainer = create_autospec(pl.Trainer, instance=True)
+    trainer = create_autospec(pl.Trainer, instance=True, accumulate_grad_batches=1)
     callback.on_train_start(trainer, MODULE)
     for step, value in enumerate(values, start=start + 1):
         parameter.data.fill_(value)
         trainer.global_step = step
-        callback.on_train_batch_end(trainer, None, None, None, 0)
+        callback.on_train_batch_end(trainer, MODULE, None, None, 0)
     return trainer
 
 

@@ -24,7 +24,7 @@ def main(folder: Path) -> None:
     learner = ToyLearner()
     stream = ClipStream(ToyClips(bad={2, 7}), 3, ranks.rank, ranks.count)
     make_optimizer = partial(torch.optim.AdamW, lr=0.01, weight_decay=0.1)
-    ClipTrainer(12, batch_size=2, checkpoint_every=5).fit(
+    ClipTrainer(12, batch_size=1, checkpoint_every=5, accumulate=2, warmup_steps=7).fit(
         learner, stream, make_optimizer, folder, on_step=fail
     )
     ranks.wait()

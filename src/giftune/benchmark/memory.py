@@ -6,6 +6,8 @@ from pathlib import Path
 import psutil
 import torch
 
+from giftune.unet.free_memory import free_memory
+
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 MB = 1e6
 
@@ -27,8 +29,8 @@ def peak() -> float:
 def limit() -> float:
     """MB that this process can have: of the GPU where there is one, else of the machine."""
     if torch.cuda.is_available():
-        return (torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()) / MB
-    return (psutil.virtual_memory().available + psutil.Process().memory_info().rss) / MB
+        return (free_memory(torch.device("cuda")) + torch.cuda.memory_allocated()) / MB
+    return (free_memory(torch.device("cpu")) + psutil.Process().memory_info().rss) / MB
 
 
 def _since_start() -> float:

@@ -49,6 +49,7 @@ ELSEWHERE = {
     "sweep_name",
     "trainer.checkpoint_every",
     "trainer.preview_every",
+    "trainer.workers",
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
@@ -39,8 +40,8 @@ SAME_WEIGHTS = WITHOUT_EFFECT | {"corpus.path", "corpus.table", "trainer.workers
 
 def train_on_clips(composed: DictConfig) -> None:
     """What is finished already is not repeated, and then no model is loaded."""
+    require_learner(composed)  # first: what other methods refer to is not here
     config = plain(composed)
-    require_learner(config)
     prompts = read_prompts(config["edit"], "edit.")
     edit_settings(config)
     source = build(config["corpus"], "corpus")
@@ -141,6 +142,16 @@ def require_learner(config: Mapping[str, Any]) -> None:
     if not all(hasattr(target, name) for name in ("collate", "losses")):
         chosen = HydraConfig.get().runtime.choices["method"]
         raise InputError(f"method={chosen} does not learn from many clips; try method=harivo or pix2gif.")
+
+
+def require_training() -> None:
+    """Raises `InputError` for an unknown training=, which Hydra passes over: not every method has one."""
+    if not (hydra := GlobalHydra.instance()).is_initialized():
+        return  # one of several processes, of which the one that started them has asked
+    choices = HydraConfig.get().runtime.choices
+    known = hydra.config_loader().get_group_options("training")
+    if choices["training"] not in (choices["method"], *known):
+        raise InputError(f"training={choices['training']} is not known; known are: {', '.join(known)}.")
 
 
 def show(folder: RunFolder) -> None:

@@ -43,8 +43,8 @@ class EmojiWorldClips:
                 raise InputError(f"corpus.{name} is {value}, it must be at least {least}.")
         motions = list(MOTIONS) if motions is None else list(motions)
         if not motions:
-            raise InputError(f"clips.motions is empty, it must name some of {', '.join(MOTIONS)}.")
-        require_known(*(("clips.motions", motion, MOTIONS) for motion in motions))
+            raise InputError(f"corpus.motions is empty, it must name some of {', '.join(MOTIONS)}.")
+        require_known(*(("corpus.motions", motion, MOTIONS) for motion in motions))
         self.num_frames, self.size, self.count, self.seed = num_frames, size, num_clips, seed
         self.combinations = [
             (subject, background, style, motion)

@@ -9,14 +9,13 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
 
-from giftune.attention.frame_tokens import FrameTokenAttnProcessor, Join
+from giftune.attention.frame_tokens import FrameTokenAttnProcessor
 from giftune.attention.patterns import per_frame
-from giftune.backbone.stable_diffusion import Backbone
 from giftune.errors import InputError
 from giftune.losses.contrastive import DecoupledContrastive
 from giftune.unet.frame_tokens import FrameTokens
-from giftune.unet.inflate import inflate
-from giftune.unet.mapping import MappingNetwork, Where
+from giftune.unet.mapping import MappingNetwork
+from giftune.unet.motion_parts import MotionParts, inflate_with
 from giftune.unet.temporal import TemporalAttention
 from giftune.unet.temporal_conv import TemporalConv
 from giftune.unet.video_unet import VideoUNet
@@ -26,31 +25,9 @@ EMBEDDED = "emojiworld"
 NEW = (TemporalAttention, TemporalConv, MappingNetwork, FrameTokens, FrameTokenAttnProcessor)
 
 
-def harivo_network(
-    backbone: Backbone,
-    mapping_at: Where | None,
-    join: Join | None,
-    num_tokens: int,
-    frame_code: bool,
-    temporal_conv: bool,
-    seed: int,
-) -> VideoUNet:
+def harivo_network(unet: UNet2DConditionModel, parts: MotionParts, seed: int) -> VideoUNet:
     """In place; new layers draw their weights from `seed`, and they alone learn, in float32."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        mapping = (
-            None if mapping_at is None else MappingNetwork(backbone.latent_channels, apply_to=mapping_at)
-        )
-        width = backbone.unet.config.cross_attention_dim
-        tokens = None if join is None else FrameTokens(width, num_tokens, join)
-        network = inflate(
-            backbone.unet,
-            per_frame,
-            frame_code=frame_code,
-            temporal_conv=temporal_conv,
-            mapping=mapping,
-            tokens=tokens,
-        )
+    network = inflate_with(unet, parts, per_frame, seed)
     network.requires_grad_(False)
     for module in network.modules():
         if isinstance(module, NEW):

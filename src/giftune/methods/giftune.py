@@ -28,8 +28,10 @@ from giftune.sampling.solvers import DDIM, Solver
 from giftune.unet.activations import needs_checkpointing
 from giftune.unet.compiled import compile_in_place
 from giftune.unet.free_memory import free_memory
-from giftune.unet.inflate import inflate, verify
+from giftune.unet.inflate import verify
 from giftune.unet.lora import Lora, add_lora
+from giftune.unet.mapping import mapped_to_learn, mapped_to_start
+from giftune.unet.motion_parts import MotionParts, inflate_with
 from giftune.unet.trainable import SUFFIXES, select_trainable
 from giftune.unet.video_unet import VideoUNet
 from giftune.unet.weights import load_weights, save_weights
@@ -60,9 +62,9 @@ class GifTune:
     the clip to every frame by itself, in edits and, with `tune_with_control`, while tuning too.
 
     `lora` learns thin matrices in place of whole ones. A clip longer than `window` is tuned on one of its
-    windows in each step, and edited in all of them at once. `solver` inverts and samples.
-    `gradient_checkpointing` "auto" saves memory where it is short; `compile` is torch.compile, or its mode.
-    Raises `InputError` for settings out of range.
+    windows in each step, and edited in all of them at once. `parts`, those of HARIVO, learn along, never in
+    thin matrices. `solver` inverts and samples. `gradient_checkpointing` "auto" saves memory where it is
+    short; `compile` is torch.compile, or its mode. Raises `InputError` for settings out of range.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class GifTune:
         window: Windows | None = None,
         solver: Solver = DDIM,
         compile: bool | str = False,
+        parts: MotionParts | None = None,
     ) -> None:
         if control is not None:
             control.require_fit(backbone)
@@ -105,13 +108,14 @@ class GifTune:
         self.inversion_steps, self.batch_size = inversion_steps, batch_size
         self.gradient_checkpointing, self.solver = gradient_checkpointing, solver
         self.window = Windows() if window is None else window
-        with torch.random.fork_rng(devices=[]):  # new layers draw their weights from the global generator
-            torch.manual_seed(seed)
-            self.network = inflate(backbone.unet, pattern, temporal, norm)  # type: ignore[arg-type]
+        parts = MotionParts() if parts is None else parts
+        if parts.mapping == "initial_noise_only" and inversion_steps is not None:
+            raise InputError("parts.mapping is 'initial_noise_only', which needs inversion=none.")
+        self.network = inflate_with(backbone.unet, parts, pattern, seed, temporal, norm)  # type: ignore[arg-type]
         chosen = [suffix for suffix in trainable if temporal or suffix != "temporal"]
-        self._names = select_trainable(self.network, chosen, frozen)
+        self._names = select_trainable(self.network, [*chosen, *parts.suffixes], frozen)
         if lora is not None and lora.rank is not None:
-            self._names = add_lora(self.network, lora, Generator().manual_seed(seed))
+            self._names = add_lora(self.network, lora, Generator().manual_seed(seed), parts.suffixes)
         for parameter in self.network.parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()
@@ -152,7 +156,8 @@ class GifTune:
         x0 = mean + std * noise_like(mean, generator) if self.posterior == "sample" else mean
         alpha_bar = self.schedule.alpha_bar(t)
         noisy = add_noise(x0, noise, alpha_bar)
-        prediction = self.workspace.predict(self._controlled(picture), noisy, t, text)
+        given = mapped_to_learn(self.network.mapping, noisy, t, self.schedule.num_train_timesteps)
+        prediction = self.workspace.predict(self._controlled(picture), given, t, text)
         kind = self.schedule.prediction_type
         truth = target(x0, noise, alpha_bar, kind)
         if window is not None and window.anchored:
@@ -191,12 +196,12 @@ class GifTune:
 
     def save(self, path: Path, **facts: Any) -> None:
         metadata = {**facts, "base": self.backbone.source, **self._identity()}
-        unet = self.network.unet  # so that the keys in the file are diffusers' own
-        names = [name for name, parameter in unet.named_parameters() if parameter.requires_grad]
-        save_weights(unet, names, path, metadata)
+        stored = self.network.stored
+        names = [name for name, parameter in stored.named_parameters() if parameter.requires_grad]
+        save_weights(stored, names, path, metadata)
 
     def load(self, path: Path) -> None:
-        load_weights(self.network.unet, path, self._identity())
+        load_weights(self.network.stored, path, self._identity())
 
     def _identity(self) -> dict[str, Any]:
         return {"base_fingerprint": self.workspace.fingerprint, **self.network.architecture}
@@ -234,7 +239,7 @@ class GifTune:
         """Noise that leads back to the clip (inversion with an empty prompt), or plain noise."""
         latents, _ = self.workspace.posterior(clip)
         if self.inversion_steps is None:
-            return noise_like(latents, generator)
+            return mapped_to_start(self.network.mapping, noise_like(latents, generator))
         return self.workspace.inverted(
             network, latents, self.inversion_steps, on_progress, solver=self.solver
         )

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from einops import rearrange, repeat
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Generator, Tensor
 
 from giftune.attention.recording import recorded
@@ -34,8 +34,9 @@ from giftune.sampling.mitigating_gradient import MitigatingGradient
 from giftune.sampling.sampler import Denoise
 from giftune.unet.image_model import ImageModel
 from giftune.unet.inflate import verify
+from giftune.unet.mapping import mapped_to_learn, mapped_to_start
+from giftune.unet.motion_parts import MotionParts
 
-NOISY = 0.9  # of the timesteps: from here on x_t counts as the noise that sampling starts from
 NOISES = {"pyoco_mixed": mixed, "pyoco_progressive": progressive}
 
 
@@ -50,12 +51,11 @@ class Harivo:
     """Inflates the backbone's U-Net in place, of which nothing learns; satisfies `Learner` and `Editor`.
 
     An edit takes size, number of frames and timing of its clip, and draws the prompt from noise. `mapping` is
-    a network in front of the U-Net or, without parameters, a noise whose frames are alike (PYoCo, with its
-    ratio `a`). `mapping_at` "initial_noise_only" trains it in the noisiest tenth of the timesteps, which is
-    ours. `tokens` is how text of each frame's own joins the prompt. `control` adds structure of the clip to
-    edits. `weights` None is the image model, frame by frame; "emojiworld" comes with giftune; a file may have
-    been trained on another checkpoint of the same widths. A loss with weight 0 is not computed. Raises
-    `InputError` for settings out of range.
+    a network in front of the U-Net, at every step or where sampling starts (`mapping_at`), or, without
+    parameters, a noise whose frames are alike (PYoCo, with its ratio `a`). `tokens` is how text of each
+    frame's own joins the prompt. `control` adds structure of the clip to edits. `weights` None is the image
+    model, frame by frame; "emojiworld" comes with giftune; a file may have been trained on another checkpoint
+    of the same widths. A loss with weight 0 is not computed. Raises `InputError` for settings out of range.
     """
 
     def __init__(
@@ -101,10 +101,9 @@ class Harivo:
         self._noise = partial(NOISES[mapping], a=a) if mapping in NOISES else independent
         self._noise((1, 1, 1, 1, 1), Generator())  # refuses an impossible `a`
         self._image_model = ImageModel(backbone.unet)
-        self.network = harivo_network(
-            backbone, mapping_at if mapping == "conv3d" else None, None if tokens == "none" else tokens,
-            num_tokens, frame_code, temporal_conv, seed,
-        )  # fmt: skip
+        mapped = mapping_at if mapping == "conv3d" else "none"
+        parts = MotionParts(frame_code, temporal_conv, mapped, tokens, num_tokens)
+        self.network = harivo_network(backbone.unet, parts, seed)
         self._contrastive = projected_contrast(self.network.unet, seed)
         if contrastive_weight:  # in the network, because it learns; no file has it
             self.network.contrastive = self._contrastive
@@ -139,7 +138,8 @@ class Harivo:
         noise, alpha_bar = self._drawn(x0, generator), self.schedule.alpha_bar(t)
         noisy, kind = add_noise(x0, noise, alpha_bar), self.schedule.prediction_type
         with recorded(self._inside.modules) as seen:
-            prediction = self.workspace.predict(self.network, self._mapped(noisy, t), t, text)
+            given = mapped_to_learn(self.network.mapping, noisy, t, self.schedule.num_train_timesteps)
+            prediction = self.workspace.predict(self.network, given, t, text)
         step = DenoisingStep(noisy, prediction, target(x0, noise, alpha_bar, kind), x0, t, alpha_bar, kind)
         found = {"reconstruction": (self._reconstruction(step), 1.0)}
         if weight := self.loss_weights["image_prior"]:
@@ -196,19 +196,10 @@ class Harivo:
         b, c, f, h, w = latents.shape
         return self._noise((b, c, f, h, w), generator, device=latents.device)
 
-    def _mapped(self, noisy: Float[Tensor, "b c f h w"], t: Int[Tensor, "b"]) -> Float[Tensor, "b c f h w"]:
-        """What the network sees; where every step is mapped, it does so itself."""
-        mapping = self.network.mapping
-        if mapping is None or mapping.apply_to == "every_step":
-            return noisy
-        noisiest = rearrange(t >= NOISY * self.schedule.num_train_timesteps, "b -> b 1 1 1 1")
-        return torch.where(noisiest, mapping(noisy), noisy)
-
     def _start(self, clip: Clip, generator: Generator) -> Float[Tensor, "1 c f h w"]:
         picture, _ = self.workspace.posterior(clip[:1])
         start = self._drawn(repeat(picture, "1 c 1 h w -> 1 c f h w", f=len(clip)), generator)
-        mapping = self.network.mapping
-        return start if mapping is None or mapping.apply_to == "every_step" else mapping(start)
+        return mapped_to_start(self.network.mapping, start)
 
 
 def _require(weights: Mapping[str, float], caption_dropout: float) -> None:

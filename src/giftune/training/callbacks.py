@@ -18,20 +18,26 @@ from giftune.training.ranks import here
 CHECKPOINT = Path("checkpoints", "last.ckpt")  # seen from the folder of a run
 
 
+def ends_step(trainer: pl.Trainer, batch_idx: int) -> bool:
+    """Whether a batch is the last of those whose gradients are accumulated."""
+    return (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+
+
 class StepLog(pl.Callback):
     """One JSON line per step: each loss alone and with its weight, the learning rate, seconds.
 
     The trainer's loggers get the same numbers, and the memory in use. Of several processes the first writes,
-    and losses are means over all.
+    and losses are means over all, and over the batches of a step.
     """
 
     def __init__(self, path: Path) -> None:
         self.path, self.process = path, psutil.Process()
         self.last = 0.0
+        self.losses: list[list[float]] = []  # total and parts, of each batch of the step so far
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Forget what was logged after the checkpoint we resume from, and the half line of a kill."""
-        self.last = time.perf_counter()
+        self.last, self.losses = time.perf_counter(), []
         if not trainer.is_global_zero:
             return
         lines = self.path.read_text().splitlines() if self.path.exists() else []
@@ -42,7 +48,13 @@ class StepLog(pl.Callback):
     ) -> None:
         assert isinstance(pl_module, TuningModule)
         weights, parts = outputs["weights"], dict(outputs["parts"])
-        loss, *parts_of_all = _over_ranks(trainer, [float(outputs["loss"]), *parts.values()])
+        share = trainer.accumulate_grad_batches  # by which Lightning has divided the total already
+        self.losses.append([float(outputs["loss"]), *(value / share for value in parts.values())])
+        if not ends_step(trainer, batch_idx):
+            return
+        sums = [sum(values) for values in zip(*self.losses, strict=True)]
+        self.losses = []
+        loss, *parts_of_all = _over_ranks(trainer, sums)
         if not trainer.is_global_zero:
             return
         now, parts = time.perf_counter(), dict(zip(parts, parts_of_all, strict=True))
@@ -96,8 +108,11 @@ class PeriodicCheckpoint(pl.Callback):
     def __init__(self, path: Path, every: int) -> None:
         self.path, self.every = path, every
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        if trainer.global_step % self.every == 0 and trainer.global_step < trainer.max_steps:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        due = trainer.global_step % self.every == 0 and trainer.global_step < trainer.max_steps
+        if due and ends_step(trainer, batch_idx):
             trainer.save_checkpoint(self.path)
 
 
@@ -107,8 +122,10 @@ class EveryStep(pl.Callback):
     def __init__(self, call: Callable[[int], object], every: int = 1) -> None:
         self.call, self.every = call, every
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        if trainer.global_step % self.every == 0:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if ends_step(trainer, batch_idx) and trainer.global_step % self.every == 0:
             self.call(trainer.global_step)
 
 

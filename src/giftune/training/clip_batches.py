@@ -31,16 +31,16 @@ class Batch(NamedTuple):
 class Batches(Dataset[Batch]):
     """Batch number k has the examples from k * `batch_size` on, and is a function of k alone."""
 
-    def __init__(self, method: Learner, stream: ClipStream, batch_size: int, num_steps: int) -> None:
-        self.method, self.stream, self.batch_size, self.num_steps = method, stream, batch_size, num_steps
+    def __init__(self, method: Learner, stream: ClipStream, batch_size: int, count: int) -> None:
+        self.method, self.stream, self.batch_size, self.count = method, stream, batch_size, count
         self._told = 0
 
     def __len__(self) -> int:
-        return self.num_steps
+        return self.count
 
-    def __getitem__(self, step: int) -> Batch:
-        numbers = range(step * self.batch_size, (step + 1) * self.batch_size)
-        generator = seeded(self.stream.seed, "collate", step, self.stream.rank)
+    def __getitem__(self, index: int) -> Batch:
+        numbers = range(index * self.batch_size, (index + 1) * self.batch_size)
+        generator = seeded(self.stream.seed, "collate", index, self.stream.rank)
         try:
             inputs = self.method.collate([self.stream[number] for number in numbers], generator)
         except InputError as error:
@@ -54,26 +54,35 @@ class Batches(Dataset[Batch]):
 
 
 class Remaining(Sampler[int]):
-    """The steps from `start` on; its length is that of all, which Lightning counts."""
+    """The batches from `start` on; its length is that of all, which Lightning counts."""
 
-    def __init__(self, start: int, num_steps: int) -> None:
-        self.start, self.num_steps = start, num_steps
+    def __init__(self, start: int, count: int) -> None:
+        self.start, self.count = start, count
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(self.start, self.num_steps))
+        return iter(range(self.start, self.count))
 
     def __len__(self) -> int:
-        return self.num_steps
+        return self.count
 
 
 class ClipBatches(pl.LightningDataModule):
-    """`workers` processes read ahead; with 0 clips are read between the steps. Results are the same."""
+    """`accumulate` batches for each step. `workers` processes read ahead; with 0 clips are read between the
+    steps. Results are the same.
+    """
 
     def __init__(
-        self, method: Learner, stream: ClipStream, batch_size: int, num_steps: int, workers: int
+        self,
+        method: Learner,
+        stream: ClipStream,
+        batch_size: int,
+        num_steps: int,
+        workers: int,
+        accumulate: int = 1,
     ) -> None:
         super().__init__()
-        self.batches, self.workers, self.start = Batches(method, stream, batch_size, num_steps), workers, 0
+        self.batches = Batches(method, stream, batch_size, num_steps * accumulate)
+        self.workers, self.accumulate, self.start = workers, accumulate, 0
 
     def train_dataloader(self) -> DataLoader[Batch]:
         return DataLoader(
@@ -87,18 +96,20 @@ class ClipBatches(pl.LightningDataModule):
     def state_dict(self) -> dict[str, Any]:
         """Where the stream is: examples taken by each rank, which is what a checkpoint has to say of it."""
         assert self.trainer is not None
-        return {"taken": self.trainer.global_step * self.batches.batch_size, **self._shares()}
+        taken = self.trainer.global_step * self.accumulate * self.batches.batch_size
+        return {"taken": taken, **self._shares()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Raises `InputError` for a checkpoint whose examples were dealt out in another way."""
         for name, now in self._shares().items():
-            if state_dict[name] != now:
-                raise InputError(f"the checkpoint's {name} is {state_dict[name]}, here it is {now}.")
+            if (before := state_dict.get(name, 1)) != now:
+                raise InputError(f"the checkpoint's {name} is {before}, here it is {now}.")
         self.start = state_dict["taken"] // self.batches.batch_size
 
     def _shares(self) -> dict[str, int]:
         stream = self.batches.stream
-        return {"batch_size": self.batches.batch_size, "ranks": stream.ranks, "stream_seed": stream.seed}
+        batches = {"batch_size": self.batches.batch_size, "accumulate": self.accumulate}
+        return {**batches, "ranks": stream.ranks, "stream_seed": stream.seed}
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -19,8 +19,9 @@ from giftune.training.weight_average import WeightAverage
 class ClipTrainer:
     """How long and how carefully to train; the method says on which device and in which precision.
 
-    `batch_size` and `workers` are those of each process; `average` is the decay of a mean of the weights that
-    takes their place at the end. `processes` is as in `Tuner`.
+    `batch_size` and `workers` are those of each process, and a step takes the mean gradient of `accumulate`
+    batches. The learning rate rises in a line over `warmup_steps`. `average` is the decay of a mean of the
+    weights that takes their place at the end. `processes` is as in `Tuner`.
     """
 
     def __init__(
@@ -32,6 +33,8 @@ class ClipTrainer:
         preview_every: int = 0,
         workers: int = 0,
         average: float | None = None,
+        accumulate: int = 1,
+        warmup_steps: int = 0,
         processes: int | None = 1,
     ) -> None:
         for name, value, least in (
@@ -40,6 +43,8 @@ class ClipTrainer:
             ("checkpoint_every", checkpoint_every, 1),
             ("preview_every", preview_every, 0),
             ("workers", workers, 0),
+            ("accumulate", accumulate, 1),
+            ("warmup_steps", warmup_steps, 0),
             ("processes", 1 if processes is None else processes, 1),
         ):
             if value < least:
@@ -49,6 +54,7 @@ class ClipTrainer:
         self.max_steps, self.batch_size, self.gradient_clip = max_steps, batch_size, gradient_clip
         self.checkpoint_every, self.preview_every = checkpoint_every, preview_every
         self.workers, self.average = workers, average
+        self.accumulate, self.warmup_steps = accumulate, warmup_steps
 
     def fit(
         self,
@@ -76,12 +82,13 @@ class ClipTrainer:
             learning = {name: parameters[name] for name in method.trainable()}
             callbacks.insert(0, WeightAverage(learning, self.average))  # before a checkpoint is written
         run(
-            TuningModule(method, None, make_optimizer, stream.seed),
-            ClipBatches(method, stream, self.batch_size, self.max_steps, self.workers),
+            TuningModule(method, None, make_optimizer, stream.seed, self.accumulate, self.warmup_steps),
+            ClipBatches(method, stream, self.batch_size, self.max_steps, self.workers, self.accumulate),
             callbacks,
             folder / CHECKPOINT,
             loggers=loggers,
             some_unused=True,
             max_steps=self.max_steps,
             gradient_clip_val=self.gradient_clip,
+            accumulate_grad_batches=self.accumulate,
         )

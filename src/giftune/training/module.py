@@ -18,9 +18,18 @@ from giftune.training.learnt_state import learnt_state
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
 
-def step_generator(seed: int, step: int, rank: int = 0) -> Generator:
-    """The randomness of one step, a function of these numbers alone: resuming draws the same noise."""
-    return seeded(seed, step, rank) if rank else seeded(seed, step)
+def step_generator(seed: int, step: int, rank: int = 0, part: int = 0) -> Generator:
+    """The randomness of one step, a function of these numbers alone: resuming draws the same noise.
+
+    `part` counts the batches whose gradients are accumulated in the step.
+    """
+    key = (rank, part) if part else (rank,) if rank else ()
+    return seeded(seed, step, *key)
+
+
+def warmed(step: int, warmup_steps: int) -> float:
+    """Share of the learning rate in a step: a line from 1 / `warmup_steps` at the first one up to 1."""
+    return min(1.0, (step + 1) / max(1, warmup_steps))
 
 
 def total(parts: Mapping[str, tuple[Tensor, float]]) -> Float[Tensor, ""]:
@@ -33,8 +42,9 @@ def total(parts: Mapping[str, tuple[Tensor, float]]) -> Float[Tensor, ""]:
 class TuningModule(pl.LightningModule):
     """Optimises the trainable parameters of a method; its state is those parameters, and what goes with them.
 
-    A method that is tuned needs a `loss`; a learner has losses of its own. Raises `FloatingPointError`,
-    before any parameter changes, when a loss or the gradient is not finite.
+    A method that is tuned needs a `loss`; a learner has losses of its own. A step takes the mean gradient of
+    `accumulate` batches. Raises `FloatingPointError`, before any parameter changes, when a loss or the
+    gradient is not finite.
     """
 
     def __init__(
@@ -43,14 +53,19 @@ class TuningModule(pl.LightningModule):
         loss: WeightedSum | None,
         make_optimizer: MakeOptimizer,
         seed: int,
+        accumulate: int = 1,
+        warmup_steps: int = 0,
     ) -> None:
         super().__init__()
         self.strict_loading = False  # frozen parameters are not in the checkpoint
         self.method, self.make_optimizer, self.seed = method, make_optimizer, seed
         self.network, self.loss = method.network, loss
+        self.accumulate, self.warmup_steps = accumulate, warmup_steps
+        self.rates: list[float] = []  # of the optimiser's groups, when warm
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
-        generator = step_generator(self.seed, self.global_step, self.global_rank)
+        part = batch_idx % self.accumulate
+        generator = step_generator(self.seed, self.global_step, self.global_rank, part)
         parts = self._parts(batch, generator)
         values = {name: float(value.detach()) for name, (value, _) in parts.items()}
         for name, value in values.items():
@@ -69,7 +84,14 @@ class TuningModule(pl.LightningModule):
         return {name: (value, self.loss.weights[name]) for name, value in values.items()}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return self.make_optimizer(self._trained.values())
+        optimizer = self.make_optimizer(self._trained.values())
+        self.rates = [group["lr"] for group in optimizer.param_groups]
+        return optimizer
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """The learning rate is a function of the step, so there is nothing about it to be resumed."""
+        for group, rate in zip(optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * warmed(self.global_step, self.warmup_steps)
 
     def configure_gradient_clipping(
         self,

@@ -7,6 +7,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from giftune.training.callbacks import ends_step
+
 
 class WeightAverage(pl.Callback):
     """mean <- d mean + (1 - d) weight after every step, d = min(`decay`, (1 + n) / (10 + n)) at the n-th.
@@ -24,7 +26,11 @@ class WeightAverage(pl.Callback):
             self.means[name] = mean.detach().clone().to(parameter.device)
 
     @torch.no_grad()
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if not ends_step(trainer, batch_idx):
+            return
         done = trainer.global_step
         decay = min(self.decay, (1 + done) / (10 + done))
         for name, mean in self.means.items():

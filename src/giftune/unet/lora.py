@@ -1,6 +1,7 @@
 """Low-rank tuning (LoRA, Hu et al. 2022): W x becomes W x + (alpha / rank) B A x, and W stays."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,6 +12,7 @@ from torch import Generator, Tensor, nn
 
 from giftune.errors import InputError
 from giftune.unet.block import SpatioTemporalBlock
+from giftune.unet.trainable import ending
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,15 @@ class LoraLinear(nn.Linear):
         return super().forward(input) + self.scale * low
 
 
-def add_lora(module: nn.Module, lora: Lora, generator: Generator) -> list[str]:
+def add_lora(module: nn.Module, lora: Lora, generator: Generator, whole: Sequence[str] = ()) -> list[str]:
     """Let every linear layer that is tuned learn two thin float32 matrices; return the names that learn now.
 
     B is zero, so the network is what it was; A is uniform as in the authors' code. Biases of the layers learn
     as before. Temporal attention, which has no trained matrices to change, starts with Q, K and V of the
     self-attention in its block (ours): all that stays is then known from the checkpoint, and what is learnt
-    fits into a small file. A layer that the rank would not make smaller goes on learning as a whole. Call
-    it after `select_trainable`. Raises `InputError` for tuned layers that are not linear.
+    fits into a small file. A layer that the rank would not make smaller goes on learning as a whole, as does
+    what is inside a module whose name ends with a suffix of `whole`. Call it after `select_trainable`.
+    Raises `InputError` for tuned layers that are not linear.
     """
     assert lora.rank is not None, "without a rank there is nothing to add"
     for block in [block for block in module.modules() if isinstance(block, SpatioTemporalBlock)]:
@@ -57,7 +60,8 @@ def add_lora(module: nn.Module, lora: Lora, generator: Generator) -> list[str]:
             start = getattr(block.attn1, projection).weight.detach()
             getattr(block.temporal, projection).weight.data.copy_(start)
     scale = (lora.rank if lora.alpha is None else lora.alpha) / lora.rank
-    for name, layer in [(n, m) for n, m in module.named_modules() if _tuned(m)]:
+    kept = {inner for suffix in whole for part in ending(module, suffix) for inner in part.modules()}
+    for name, layer in [(n, m) for n, m in module.named_modules() if _tuned(m) and m not in kept]:
         if type(layer) is not nn.Linear:
             raise InputError(f"lora.rank is {lora.rank}, but {name} is no linear layer: leave it untuned.")
         outputs, inputs = layer.weight.shape

@@ -2,14 +2,16 @@
 
 from typing import Literal
 
+import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from giftune.errors import InputError
 
 DAMPING = 0.1
+NOISY = 0.9  # of the timesteps: from here on x_t counts as the noise that sampling starts from
 Where = Literal["every_step", "initial_noise_only"]
 
 
@@ -54,6 +56,30 @@ class MappingNetwork(nn.Module):
     def architecture(self) -> str:
         """What is built, as metadata for trained weights."""
         return f"{self.apply_to} {self.conv_in.out_channels} x {len(self.blocks)}"
+
+
+def mapped_to_learn(
+    mapping: MappingNetwork | None,
+    noisy: Float[Tensor, "b c f h w"],
+    t: Int[Tensor, "b"],
+    num_timesteps: int,
+) -> Float[Tensor, "b c f h w"]:
+    """What a network is given to learn from; one that maps at every step does so itself.
+
+    What maps only the noise that sampling starts from learns in the noisiest tenth of the timesteps, which
+    is ours.
+    """
+    if mapping is None or mapping.apply_to == "every_step":
+        return noisy
+    noisiest = rearrange(t >= NOISY * num_timesteps, "b -> b 1 1 1 1")
+    return torch.where(noisiest, mapping(noisy), noisy)
+
+
+def mapped_to_start(
+    mapping: MappingNetwork | None, noise: Float[Tensor, "b c f h w"]
+) -> Float[Tensor, "b c f h w"]:
+    """Where a sampler starts; a network that maps at every step does so itself."""
+    return noise if mapping is None or mapping.apply_to == "every_step" else mapping(noise)
 
 
 class FrameNorm(nn.GroupNorm):

@@ -21,14 +21,13 @@ def select_trainable(
     """
     module.requires_grad_(False)
     for suffix in suffixes:
-        chosen = [m for name, m in module.named_modules() if name and f".{name}".endswith(f".{suffix}")]
-        parameters = [p for m in chosen for p in _without_inner_norms(m)]
+        parameters = [p for m in ending(module, suffix) for p in _without_inner_norms(m)]
         if not parameters:
             raise InputError(f"suffixes contains {suffix!r}, but no module with parameters ends so")
         for parameter in parameters:
             parameter.requires_grad_(True)
     for part in frozen:
-        found = [m for name, m in module.named_modules() if part and f".{name}".endswith(f".{part}")]
+        found = ending(module, part)
         if not found:
             raise InputError(f"frozen contains {part!r}, but the network has no such part")
         for inner in found:
@@ -37,6 +36,12 @@ def select_trainable(
     if frozen and not names:
         raise InputError(f"frozen is {', '.join(frozen)}, which leaves nothing to learn")
     return names
+
+
+def ending(module: nn.Module, suffix: str) -> list[nn.Module]:
+    """The modules inside, and only those, whose dotted name ends with a suffix."""
+    names = module.named_modules()
+    return [inner for name, inner in names if name and suffix and f".{name}".endswith(f".{suffix}")]
 
 
 def count(module: nn.Module) -> int:

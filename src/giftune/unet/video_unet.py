@@ -82,6 +82,13 @@ class VideoUNet(nn.Module):
             **({"tokens": self.tokens.architecture} if self.tokens is not None else {}),
         }
 
+    @property
+    def stored(self) -> nn.Module:
+        """All parts under their keys in files of tuned weights: those of the U-Net are diffusers' own."""
+        beside = {"mapping": self.mapping, "tokens": self.tokens}
+        found = {name: part for name, part in beside.items() if part is not None}
+        return nn.ModuleDict({**dict(self.unet.named_children()), **found})
+
     def enable_gradient_checkpointing(self) -> None:
         """Trade time for memory; diffusers' checkpoints are non-reentrant, so no gradient is lost."""
         self.unet.enable_gradient_checkpointing()
