@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from itertools import groupby
 
 import torch
-import torch.nn.functional as F
 from diffusers.models.attention_processor import Attention
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from giftune.attention.fused import fused_attention
 from giftune.attention.patterns import Pattern
 from giftune.errors import InputError
 
@@ -114,5 +114,5 @@ def attend(
     r = key.shape[1]
     query = rearrange(query, "b (r f) n (h d) -> (b r) h (f n) d", r=r, h=attn.heads)
     key, value = (rearrange(x, "b r k (h d) -> (b r) h k d", h=attn.heads) for x in (key, value))
-    output = F.scaled_dot_product_attention(query, key, value, scale=attn.scale)
+    output = fused_attention(query, key, value, scale=attn.scale)
     return rearrange(output, "(b r) h (f n) d -> b (r f) n (h d)", b=b, n=n)

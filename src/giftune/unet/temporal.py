@@ -1,10 +1,10 @@
 """Temporal attention: every position of the image looks along the frames."""
 
-import torch.nn.functional as F
 from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from giftune.attention.fused import fused_attention
 from giftune.unet.frame_code import frame_code
 
 
@@ -37,6 +37,6 @@ class TemporalAttention(nn.Module):
             rearrange(project(normed), "(b f) n (h d) -> (b n) h f d", f=num_frames, h=self.num_heads)
             for project in (self.to_q, self.to_k, self.to_v)
         )
-        seen = F.scaled_dot_product_attention(query, key, value)
+        seen = fused_attention(query, key, value)
         seen = rearrange(seen, "(b n) h f d -> (b f) n (h d)", n=hidden.shape[1])
         return hidden + self.to_out(seen)
