@@ -6,8 +6,13 @@ import pytest
 import torch
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
+from giftune.metrics import lucas_kanade
 from giftune.metrics.corners import shi_tomasi
-from giftune.metrics.lucas_kanade import track
+
+
+def track(first, second, points, **settings):
+    """Of a single pair of pictures."""
+    return lucas_kanade.track(first[None], second[None], points[None], **settings)[0]
 
 
 @pytest.fixture
@@ -78,3 +83,13 @@ def test_small_pictures_have_fewer_levels(texture):
     torch.testing.assert_close(
         track(before, after, point) - point, torch.tensor([[1.0, 0.0]]), rtol=0, atol=0.05
     )
+
+
+def test_many_pairs_at_once_are_each_as_alone(texture):
+    shifts = [(0, 0), (3, -4), (-9, 12)]
+    befores = torch.stack([texture[20:120, 20:120]] * 3)
+    afters = torch.stack([texture[20 - dy : 120 - dy, 20 - dx : 120 - dx] for dx, dy in shifts])
+    points = torch.tensor([[50.0, 50.0], [60.0, 45.0], [2.0, 97.0]]).expand(3, -1, -1)
+    together = lucas_kanade.track(befores, afters, points)
+    alone = torch.stack([track(*one) for one in zip(befores, afters, points, strict=True)])
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-3)

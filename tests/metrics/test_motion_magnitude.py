@@ -5,7 +5,7 @@ from torch.nn.functional import interpolate
 from torchvision.transforms.functional import pil_to_tensor
 
 from giftune.emojiworld.world import make_clip
-from giftune.metrics.motion_magnitude import motion_magnitude, to_grey
+from giftune.metrics.motion_magnitude import motion_magnitude, motion_magnitudes, to_grey
 
 
 @pytest.fixture
@@ -68,3 +68,12 @@ def test_checked_is_nearer_to_the_truth_of_emojiworld():
                 if motion := motion_magnitude(*world.clip.frames[[0, last]], checked=checked):
                     found.append(abs(motion - truth))
     assert max(errors[True]) < 3 < max(errors[False])
+
+
+@pytest.mark.parametrize("checked", [False, True])
+def test_many_pairs_at_once_are_each_as_alone(checked):
+    frames = torch.cat([make_clip(motion="run", seed=1).clip.frames[:4], torch.zeros(1, 3, 64, 64)])
+    pairs = [(0, 1), (4, 2), (3, 1), (2, 4), (0, 0), (1, 3)]
+    alone = [motion_magnitude(frames[a], frames[b], checked=checked) for a, b in pairs]
+    assert motion_magnitudes(frames, pairs, checked=checked) == pytest.approx(alone, abs=1e-3)
+    assert max(alone) > 1 and alone[1] == alone[4] == 0

@@ -28,13 +28,16 @@ def shi_tomasi(
     peaks[:, [0, -1]] = False
     rows, columns = peaks.nonzero(as_tuple=True)
     order = strength[rows, columns].argsort(descending=True, stable=True)
-    kept: list[Tensor] = []
-    for point in torch.stack([columns, rows], dim=1)[order].float():
-        if len(kept) == max_corners:
-            break
-        if not kept or ((torch.stack(kept) - point).norm(dim=1) >= min_distance).all():
-            kept.append(point)
-    return torch.stack(kept) if kept else torch.zeros(0, 2)
+    points = torch.stack([columns, rows], dim=1)[order].float()
+    near = torch.cdist(points, points) < min_distance
+    left = torch.ones(len(points), dtype=torch.bool)
+    kept: list[int] = []
+    while left.any() and len(kept) < max_corners:
+        best = int(left.int().argmax())
+        kept.append(best)
+        left &= ~near[best]
+        left[best] = False
+    return points[kept]
 
 
 def smaller_eigenvalue(grey: Float[Tensor, "h w"], block: int = 7) -> Float[Tensor, "h w"]:
@@ -46,11 +49,11 @@ def smaller_eigenvalue(grey: Float[Tensor, "h w"], block: int = 7) -> Float[Tens
 
 
 def gradients(
-    grey: Float[Tensor, "h w"], smooth: tuple[float, float, float]
-) -> tuple[Float[Tensor, "h w"], Float[Tensor, "h w"]]:
+    grey: Float[Tensor, "*b h w"], smooth: tuple[float, float, float]
+) -> tuple[Float[Tensor, "*b h w"], Float[Tensor, "*b h w"]]:
     """Along x and y, per pixel, smoothed across."""
-    padded = pad(grey[None, None], (1, 1, 1, 1), mode="reflect")[0, 0]
+    padded = pad(grey[None], (1, 1, 1, 1), mode="reflect")[0]
     before, here, after = smooth
-    across = before * padded[:-2] + here * padded[1:-1] + after * padded[2:]
-    along = before * padded[:, :-2] + here * padded[:, 1:-1] + after * padded[:, 2:]
-    return (across[:, 2:] - across[:, :-2]) / 2, (along[2:] - along[:-2]) / 2
+    across = before * padded[..., :-2, :] + here * padded[..., 1:-1, :] + after * padded[..., 2:, :]
+    along = before * padded[..., :-2] + here * padded[..., 1:-1] + after * padded[..., 2:]
+    return (across[..., 2:] - across[..., :-2]) / 2, (along[..., 2:, :] - along[..., :-2, :]) / 2

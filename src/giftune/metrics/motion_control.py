@@ -5,12 +5,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from giftune.errors import InputError
-from giftune.metrics.motion_magnitude import motion_magnitude
+from giftune.metrics.motion_magnitude import motion_magnitudes
 
 
 def measured_motion(picture: Float[Tensor, "3 h w"], frames: Float[Tensor, "f 3 h w"]) -> Float[Tensor, "f"]:
     """From the source to each frame, in pixels."""
-    return torch.tensor([motion_magnitude(picture, frame) for frame in frames])
+    pairs = [(0, number) for number in range(1, len(frames) + 1)]
+    return torch.tensor(motion_magnitudes(torch.cat([picture[None], frames]), pairs))
 
 
 def pearson(asked: Float[Tensor, "n"], found: Float[Tensor, "n"]) -> float:

@@ -1,8 +1,11 @@
 """How far things move between two pictures, as one number."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from giftune.metrics.corners import shi_tomasi
 from giftune.metrics.lucas_kanade import track
@@ -13,7 +16,6 @@ WAY_BACK = 1.0  # pixels: a point that returns to farther from its start was los
 MOST_LOST = 0.3  # of the points that moved or were lost
 
 
-@torch.no_grad()
 def motion_magnitude(
     first: Float[Tensor, "3 h w"],
     second: Float[Tensor, "3 h w"],
@@ -26,19 +28,33 @@ def motion_magnitude(
     the way count as they are. With `checked`, which is ours, points are followed back too: those that do not
     return count for nothing, and where many are lost the motion is 0, for nothing is known of it.
     """
-    before, after = to_grey(first), to_grey(second)
-    corners = shi_tomasi(before)
-    if not len(corners):
-        return 0.0
-    found = track(before, after, corners)
-    lengths = (found - corners).norm(dim=1)
-    moving = lengths > least
-    if checked and moving.any():
-        lost = (track(after, before, found) - corners).norm(dim=1) > WAY_BACK
-        if lost.sum() > MOST_LOST * (moving | lost).sum():
-            return 0.0
-        moving &= ~lost
-    return float(lengths[moving].mean()) if moving.any() else 0.0
+    return motion_magnitudes(torch.stack([first, second]), [(0, 1)], least, checked)[0]
+
+
+@torch.no_grad()
+def motion_magnitudes(
+    frames: Float[Tensor, "f 3 h w"],
+    pairs: Sequence[tuple[int, int]],
+    least: float = LEAST_MOVEMENT,
+    checked: bool = False,
+) -> list[float]:
+    """`motion_magnitude` from the first to the second frame of each pair, all of them followed at once."""
+    grey = torch.stack([to_grey(frame) for frame in frames])
+    corners = {first: shi_tomasi(grey[first]) for first in dict.fromkeys(first for first, _ in pairs)}
+    starts = pad_sequence([corners[first] for first, _ in pairs], batch_first=True)
+    real = pad_sequence([torch.ones(len(corners[first])) for first, _ in pairs], batch_first=True).bool()
+    if not real.any():
+        return [0.0] * len(pairs)
+    before, after = (grey[list(numbers)] for numbers in zip(*pairs, strict=True))
+    found = track(before, after, starts)
+    lengths = (found - starts).norm(dim=-1)
+    moving = (lengths > least) & real
+    if checked:
+        lost = ((track(after, before, found) - starts).norm(dim=-1) > WAY_BACK) & real
+        known = lost.sum(dim=1) <= MOST_LOST * (moving | lost).sum(dim=1)
+        moving &= ~lost & known[:, None]
+    means = (lengths * moving).sum(dim=1) / moving.sum(dim=1).clamp(min=1)
+    return means.tolist()
 
 
 def to_grey(picture: Float[Tensor, "3 h w"]) -> Float[Tensor, "h w"]:
