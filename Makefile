@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 CONSTRAINTS := .ci/constraints.txt
 SETUP := pyproject.toml $(CONSTRAINTS) .ci/repair_torchvision.py .ci/torchvision_cpu.py
 ARGS ?=
+DEVICE ?= cpu
+MEASURED ?= runs/bench
 # The slow tests run under CI=true only. ARGS is handed on: make test ARGS="-m slow tests/io", make demo ARGS="seed=1".
 ifeq ($(CI),true)
 SELECT :=
@@ -16,7 +18,7 @@ else
 SELECT := -m "not slow"
 endif
 
-.PHONY: help setup dev demo sweep baselines benchmark test lint zoo clean
+.PHONY: help setup dev demo sweep baselines benchmark bench test lint zoo clean
 
 help:  ## Show this list
 	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +41,20 @@ baselines: setup  ## The comparison with methods that learn nothing, and its rep
 benchmark: setup  ## Six methods on the 42 clips and 140 edits of EmojiDAVIS-42, and the tables (resumes)
 	@$(BIN)/giftune benchmark hydra/launcher=joblib hydra.launcher.n_jobs=-1 $(ARGS) && failed=0 || failed=$$?; \
 	$(BIN)/giftune report runs/benchmark-emojidavis42 reference=giftune && exit $$failed
+
+bench: setup  ## Speed and memory against a reference recipe, in runs/bench (an hour and a half; DEVICE=cuda: 8 minutes)
+	@mkdir -p $(MEASURED)
+ifeq ($(DEVICE),cuda)
+	$(BIN)/python benchmarks/speed.py --work $(MEASURED) --out $(MEASURED)/speed_gpu --device cuda --frames 24 --size 512 \
+	    --steps 5 --repeats 1 $(ARGS)
+else
+	$(BIN)/python benchmarks/speed.py --work $(MEASURED) --out $(MEASURED)/speed_cpu $(ARGS)
+	$(BIN)/python benchmarks/speed.py --model emojiworld --frames 8 --size 64 --steps 20 --profile \
+	    --out $(MEASURED)/speed_emojiworld
+	$(BIN)/python benchmarks/long_clips.py --work $(MEASURED) --out $(MEASURED)/long_clips
+	$(BIN)/python benchmarks/precision.py --out $(MEASURED)/precision
+	$(BIN)/python benchmarks/few_steps.py --out $(MEASURED)/few_steps
+endif
 
 test: dev  ## Lint, check types and test (under CI=true the slow tests too)
 	@$(BIN)/ruff check .

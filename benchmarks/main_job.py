@@ -22,7 +22,7 @@ import torch
 from scipy.stats import t as student
 
 from giftune.attention.patterns import per_frame, sparse_causal
-from giftune.backbone.stable_diffusion import load_backbone
+from giftune.backbone.stable_diffusion import Backbone, load_backbone
 from giftune.emojiworld.captions import caption
 from giftune.emojiworld.oracle import Oracle, load_oracle
 from giftune.emojiworld.world import WorldClip, make_clip
@@ -66,10 +66,9 @@ class Setting(NamedTuple):
     seed: int
 
 
-def tuned(setting: Setting, arm: Arm, world: WorldClip) -> GifTune:
-    method = GifTune(
-        load_backbone("emojiworld"), pattern=arm.pattern, guidance=setting.guidance, batch_size=3
-    )
+def tuned(setting: Setting, arm: Arm, world: WorldClip, backbone: Backbone | None = None) -> GifTune:
+    backbone = load_backbone("emojiworld") if backbone is None else backbone
+    method = GifTune(backbone, pattern=arm.pattern, guidance=setting.guidance, batch_size=3)
     parts = {
         "reconstruction": (Reconstruction(), 1.0),
         "temporal": (TemporalConsistency(), setting.temporal_weight),
