@@ -91,7 +91,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--clips", type=int, nargs="+", default=[0, 1, 2, 3], help="their numbers")
+    parser.add_argument("--clips", type=int, nargs="+", default=[0, 1], help="their numbers")
     parser.add_argument("--steps", type=int, nargs="+", default=list(STEPS))
     given = parser.parse_args()
     rows = []
