@@ -5,7 +5,7 @@ from giftune.attention.patterns import first_frame, per_frame
 from giftune.backbone.latents import encode
 from giftune.backbone.stable_diffusion import load_backbone
 from giftune.errors import InputError
-from giftune.methods.workspace import Workspace, noise_like, require_sampling
+from giftune.methods.workspace import Workspace, last_steps, noise_like, require_sampling
 from giftune.sampling.inversion import invert
 from giftune.unet.inflate import inflate
 
@@ -110,3 +110,11 @@ def test_noise_is_of_the_seed(backbone, clip):
 def test_what_cannot_be_sampled_is_refused(backbone, sizes):
     with pytest.raises(InputError):
         require_sampling(Workspace(backbone), *sizes)
+
+
+def test_the_last_steps_are_the_share_that_noise_was_added_for():
+    assert list(range(10))[last_steps(10, 0.35)] == [7, 8, 9]
+    assert list(range(10))[last_steps(10, 1.0)] == list(range(10))
+    for strength in (0.0, 0.05, 1.2):
+        with pytest.raises(InputError, match=f"strength is {strength}"):
+            last_steps(10, strength)

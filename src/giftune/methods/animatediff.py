@@ -19,9 +19,9 @@ from giftune.diffusion.prediction import add_noise
 from giftune.diffusion.schedule import Schedule
 from giftune.errors import InputError
 from giftune.methods.base import OnProgress
-from giftune.methods.workspace import Workspace, noise_like, require_sampling
+from giftune.methods.workspace import Workspace, last_steps, noise_like, require_sampling
 from giftune.sampling.lcm import sample_lcm
-from giftune.sampling.sampler import Denoise, sample
+from giftune.sampling.sampler import sample
 
 # That of the motion modules, not of the image model (the released configs/inference).
 NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "linear", "steps_offset": 1}
@@ -55,13 +55,8 @@ class AnimateDiff:
         self.workspace = Workspace(replace(backbone, schedule=schedule), cache)
         require_sampling(self.workspace, batch_size, num_steps)
         lcm = lcm_timesteps(schedule.num_train_timesteps, num_steps) if sampler == "lcm" else None
-        steps = int(num_steps * strength) if form == "edit" else num_steps
-        if not 0 < strength <= 1 or steps < 1:
-            raise InputError(
-                f"strength is {strength}, it must be at most 1 and leave at least one of {num_steps} steps."
-            )
+        self.part = last_steps(num_steps, strength) if form == "edit" else slice(None)
         self.form, self.sampler = form, sampler
-        self.part = slice(num_steps - steps, None)
         self.timesteps = (lcm or schedule.timesteps(num_steps).tolist())[self.part]
         self.num_steps, self.guidance, self.batch_size = num_steps, guidance, batch_size
         self.network = load_motion_unet(backbone, adapter, lora, lora_scale)
@@ -84,11 +79,7 @@ class AnimateDiff:
         run: Callable[..., Tensor] = sample
         if self.sampler == "lcm":
             run = partial(sample_lcm, fresh=[noise_like(start, generator) for _ in self.timesteps[1:]])
-
-        def plan(batch: Sequence[str]) -> tuple[Denoise, Tensor]:
-            denoise = self.workspace.denoiser(self._predict, batch, self.guidance)
-            return denoise, repeat(start, "1 c f h w -> b c f h w", b=len(batch))
-
+        plan = self.workspace.plan(self._predict, self.guidance, start)
         yield from self.workspace.draw(
             clip, prompts, self.batch_size, self.num_steps, plan, on_progress, self.part, run
         )

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from einops import repeat
 from jaxtyping import Float
 from torch import Generator, Tensor
 
@@ -13,10 +12,8 @@ from giftune.attention.patterns import per_frame
 from giftune.backbone.stable_diffusion import Backbone
 from giftune.clip import Clip
 from giftune.diffusion.prediction import add_noise
-from giftune.errors import InputError
 from giftune.methods.base import OnProgress
-from giftune.methods.workspace import Workspace, noise_like, require_sampling
-from giftune.sampling.sampler import Denoise
+from giftune.methods.workspace import Workspace, last_steps, noise_like, require_sampling
 from giftune.unet.inflate import inflate, verify
 
 
@@ -42,12 +39,8 @@ class FrameWise:
     ) -> None:
         self.workspace = Workspace(backbone, cache)
         require_sampling(self.workspace, batch_size, num_steps, inversion_steps)
-        steps = int(num_steps * strength) if start == "noise" else num_steps
-        if not 0 < strength <= 1 or steps < 1:
-            raise InputError(
-                f"strength is {strength}, it must be at most 1 and leave at least one of {num_steps} steps."
-            )
-        self.start, self.part = start, slice(num_steps - steps, None)
+        self.part = last_steps(num_steps, strength) if start == "noise" else slice(None)
+        self.start = start
         self.num_steps, self.guidance = num_steps, guidance
         self.inversion_steps, self.batch_size = inversion_steps, batch_size
         self.network = inflate(backbone.unet, per_frame, temporal=False)
@@ -62,11 +55,7 @@ class FrameWise:
     ) -> Iterator[Clip]:
         verify(self.network)
         start = self._start(clip, generator, on_progress)
-
-        def plan(batch: Sequence[str]) -> tuple[Denoise, Tensor]:
-            denoise = self.workspace.denoiser(self.network, batch, self.guidance)
-            return denoise, repeat(start, "1 c f h w -> b c f h w", b=len(batch))
-
+        plan = self.workspace.plan(self.network, self.guidance, start)
         yield from self.workspace.draw(
             clip, prompts, self.batch_size, self.num_steps, plan, on_progress, self.part
         )

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from einops import repeat
 from jaxtyping import Float
 from torch import Generator, Tensor
 
@@ -23,7 +22,6 @@ from giftune.losses.step import DenoisingStep
 from giftune.methods.base import OnProgress
 from giftune.methods.controlled import Controlled, StructuralControl
 from giftune.methods.workspace import Workspace, noise_like, require_sampling
-from giftune.sampling.sampler import Denoise
 from giftune.sampling.solvers import DDIM, Solver
 from giftune.unet.activations import needs_checkpointing
 from giftune.unet.compiled import compile_in_place
@@ -178,11 +176,7 @@ class GifTune:
         seen = self.network if self.window.frames is None else WindowedUNet(self.network, self.window)
         network = seen if self.control is None else self.control.network(seen, clip)
         start = self._start(network, clip, generator, on_progress)
-
-        def plan(batch: Sequence[str]) -> tuple[Denoise, Tensor]:
-            denoise = self.workspace.denoiser(network, batch, self.guidance)
-            return denoise, repeat(start, "1 c f h w -> b c f h w", b=len(batch))
-
+        plan = self.workspace.plan(network, self.guidance, start)
         yield from self.workspace.draw(
             clip, prompts, self.batch_size, self.num_steps, plan, on_progress, sampler=self.solver.sample
         )

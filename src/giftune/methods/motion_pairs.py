@@ -63,7 +63,7 @@ def motion_pairs(
     for start in range(0, len(order), AT_ONCE):
         some = order[start : start + AT_ONCE]
         magnitudes = motion_magnitudes(frames, some, checked=checked)
-        measured = [MotionPair(*pair, int(size)) for pair, size in zip(some, magnitudes, strict=True)]
+        measured = [MotionPair(a, b, int(size)) for (a, b), size in zip(some, magnitudes, strict=True)]
         found += [pair for pair in measured if pair.motion in allowed]
         if len(found) >= most:
             break

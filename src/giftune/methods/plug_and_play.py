@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from einops import repeat
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
@@ -16,7 +15,6 @@ from giftune.errors import InputError
 from giftune.methods.base import OnProgress
 from giftune.methods.denoiser import Network
 from giftune.methods.workspace import Workspace, require_sampling
-from giftune.sampling.sampler import Denoise
 from giftune.unet.inflate import inflate, verify
 
 
@@ -72,12 +70,8 @@ class PlugAndPlay:
         """`batch_size` prompts at a time; all of it follows from the clip, so `generator` is not used."""
         verify(self.network)
         source = self._source(clip, on_progress)
-        network = self._beside(source)
-
-        def plan(batch: Sequence[str]) -> tuple[Denoise, Tensor]:
-            denoise = self.workspace.denoiser(network, batch, self.guidance)
-            return denoise, repeat(source[self.timesteps[0]], "c f h w -> b c f h w", b=len(batch))
-
+        start = source[self.timesteps[0]][None]
+        plan = self.workspace.plan(self._beside(source), self.guidance, start)
         yield from self.workspace.draw(clip, prompts, self.batch_size, self.num_steps, plan, on_progress)
 
     def _source(self, clip: Clip, on_progress: OnProgress | None) -> dict[int, Float[Tensor, "c f h w"]]:

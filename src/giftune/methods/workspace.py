@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from einops import repeat
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
@@ -76,6 +77,15 @@ class Workspace:
         """How `network` denoises latents of a clip for each prompt; scale 1 is without guidance."""
         text, empty = self.text(prompts), self.text([""])
         return denoiser(partial(self.predict, network), self.schedule, text, empty, guidance)
+
+    def plan(self, network: Network, guidance: float, start: Float[Tensor, "1 c f h w"]) -> Plan:
+        """For `draw`: every prompt is guided alike, and starts from the same latents."""
+
+        def of(prompts: Sequence[str]) -> tuple[Denoise, Tensor]:
+            starts = repeat(start, "1 c f h w -> b c f h w", b=len(prompts))
+            return self.denoiser(network, prompts, guidance), starts
+
+        return of
 
     def release(self) -> None:
         """What encodes leaves the GPU; it comes back by itself when it is needed again."""
@@ -165,6 +175,19 @@ def require_sampling(workspace: Workspace, batch_size: int, *num_steps: int) -> 
         raise InputError(f"batch_size is {batch_size}, it must be at least 1.")
     for steps in num_steps:
         workspace.schedule.timesteps(steps)
+
+
+def last_steps(num_steps: int, strength: float) -> slice:
+    """Those of `num_steps` that are left to go when noise is added up to the share `strength` of them.
+
+    Raises `InputError` for a share that is none, or leaves no step.
+    """
+    steps = int(num_steps * strength)
+    if not 0 < strength <= 1 or steps < 1:
+        raise InputError(
+            f"strength is {strength}, it must be at most 1 and leave at least one of {num_steps} steps."
+        )
+    return slice(num_steps - steps, None)
 
 
 def _reporter(on_progress: OnProgress | None, done: int, total: int) -> OnStep:
