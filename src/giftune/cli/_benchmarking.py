@@ -42,6 +42,8 @@ class BenchmarkWatch(Watch):
         keep_up(sweep.path, self.plan.cells)
         if self.plan.estimated or self.plan.dry:
             _estimate(self.plan, sweep.path, launcher, compose)
+        if not self.plan.dry:
+            print(f"{len(self.plan.cells)} cells, some seconds for each ten of them to read their settings")
         return not self.plan.dry
 
     def end(self, sweep: SweepFolder, cells: Sequence[Cell], outcomes: Sequence[Outcome]) -> None:
