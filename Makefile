@@ -38,7 +38,7 @@ baselines: setup  ## The comparison with methods that learn nothing, and its rep
 	@$(BIN)/giftune tune sweeps=baselines $(ARGS) && failed=0 || failed=$$?; \
 	$(BIN)/giftune report runs/baselines && exit $$failed
 
-benchmark: setup  ## Six methods on the 42 clips and 140 edits of EmojiDAVIS-42, and the tables (resumes)
+benchmark: setup  ## Six methods on the 42 clips and 140 edits of EmojiDAVIS-42, and the tables (hours; resumes)
 	@$(BIN)/giftune benchmark hydra/launcher=joblib hydra.launcher.n_jobs=-1 $(ARGS) && failed=0 || failed=$$?; \
 	$(BIN)/giftune report runs/benchmark-emojidavis42 reference=giftune && exit $$failed
 
