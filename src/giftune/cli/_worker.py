@@ -40,4 +40,8 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    status = main(Path(sys.argv[1]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if status:  # threads that still wait for a lost process would abort an orderly end, as if this one were killed
+        os._exit(status)
