@@ -43,5 +43,5 @@ if __name__ == "__main__":
     status = main(Path(sys.argv[1]))
     sys.stdout.flush()
     sys.stderr.flush()
-    if status:  # threads that still wait for a lost process would abort an orderly end, as if this one were killed
+    if status:  # an orderly end would be aborted by threads that wait for a lost process, and look like a kill
         os._exit(status)
