@@ -16,13 +16,15 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 import yaml
-from main_job import interval, provenance
+from main_job import provenance
+from paired import table
 
 from giftune.backbone.stable_diffusion import load_backbone
 from giftune.cli._method import build_method
@@ -45,7 +47,6 @@ from giftune.sampling.mitigating_gradient import MitigatingGradient
 
 WORLD, ZERO, UNTRAINED = "the world itself", "Text2Video-Zero", "untrained"
 FIRST_SEED = 9000  # of the world's own clips
-COLUMNS = ("subject", "background", "style", "motion", "mad", "second", "consistency", "seconds")
 SAID = {
     "subject": "subject",
     "background": "background",
@@ -233,37 +234,14 @@ def rows_of(arms: list[Arm], prompts: list[Prompt], seeds: list[int], work: Path
     return rows
 
 
-def of_prompts(rows: list[dict], arm: str, column: str) -> np.ndarray:
-    """Means over the seeds of each prompt."""
-    values: dict[int, list[float]] = {}
-    for row in rows:
-        if row["arm"] == arm:
-            values.setdefault(row["prompt"], []).append(row[column])
-    return np.array([np.mean(values[prompt]) for prompt in sorted(values)])
-
-
-def table(rows: list[dict], reference: str | None = None) -> str:
-    """Means with 95 % intervals over prompts; with `reference`, of the paired differences from it."""
-    arms = [arm for arm in dict.fromkeys(row["arm"] for row in rows) if arm != reference]
-    corner = f"minus {reference}" if reference else ""
-    lines = [f"| {corner} | " + " | ".join(SAID[name] for name in COLUMNS) + " |"]
-    lines.append("|---" * (len(COLUMNS) + 1) + "|")
-    for arm in arms:
-        cells = []
-        for column in COLUMNS:
-            base = of_prompts(rows, reference, column) if reference else 0.0
-            cells.append(interval(of_prompts(rows, arm, column) - base))
-        lines.append(f"| {arm} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
 def sections(rows: list[dict], arms: list[Arm]) -> str:
     first = next((arm.name for arm in arms if arm.run), UNTRAINED)
-    parts = [("All prompts", table(rows)), (f"Paired differences from {first}", table(rows, first))]
+    shown = partial(table, columns=SAID, unit="prompt")
+    parts = [("All prompts", shown(rows)), (f"Paired differences from {first}", shown(rows, reference=first))]
     for said, wanted in (("Pairs that the image model has seen", False), ("Held-out pairs", True)):
         chosen = [row for row in rows if row["held_out"] == wanted]
         if len({row["prompt"] for row in chosen}) > 1:
-            parts.append((said, table(chosen)))
+            parts.append((said, shown(chosen)))
     return "\n\n".join(f"## {said}\n\n{found}" for said, found in parts)
 
 

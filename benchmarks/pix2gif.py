@@ -19,13 +19,15 @@ import itertools
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from harivo import Prompt, config_of, prompts_of, read, trained
-from main_job import interval, provenance
+from main_job import provenance
+from paired import table
 
 from giftune.cli._method import build_method
 from giftune.clip import Clip
@@ -190,28 +192,10 @@ def rows_of(arms: list[Arm], prompts: list[Prompt], asked: list[int], work: Path
     return rows
 
 
-def of_pictures(rows: list[dict], arm: str, column: str) -> np.ndarray:
-    return np.array([row[column] for row in rows if row["arm"] == arm])
-
-
 def said(column: str) -> str:
     kind, _, name = column.partition("_")
     kinds = {"pearson": "Pearson", "l2": "L2"}
     return f"{kinds[kind]}, {TRACKERS[name]}" if name else kind
-
-
-def table(rows: list[dict], reference: str | None = None) -> str:
-    """Means with 95 % intervals over pictures; with `reference`, of the paired differences from it."""
-    arms = [arm for arm in dict.fromkeys(row["arm"] for row in rows) if arm != reference]
-    lines = [f"| {f'minus {reference}' if reference else ''} | " + " | ".join(map(said, COLUMNS)) + " |"]
-    lines.append("|---" * (len(COLUMNS) + 1) + "|")
-    for arm in arms:
-        cells = []
-        for column in COLUMNS:
-            base = of_pictures(rows, reference, column) if reference else 0.0
-            cells.append(interval(of_pictures(rows, arm, column) - base))
-        lines.append(f"| {arm} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
 
 
 def of_means(rows: list[dict], asked: list[int]) -> str:
@@ -233,9 +217,10 @@ def of_means(rows: list[dict], asked: list[int]) -> str:
 
 def sections(rows: list[dict], asked: list[int]) -> str:
     arms = list(dict.fromkeys(row["arm"] for row in rows))
-    parts = [("Each picture by itself", table(rows)), ("Means over pictures", of_means(rows, asked))]
+    shown = partial(table, columns={name: said(name) for name in COLUMNS}, unit="picture")
+    parts = [("Each picture by itself", shown(rows)), ("Means over pictures", of_means(rows, asked))]
     if len(arms) > 2:
-        parts.append((f"Paired differences from {arms[0]}", table(rows, arms[0])))
+        parts.append((f"Paired differences from {arms[0]}", shown(rows, reference=arms[0])))
     return "\n\n".join(f"## {title}\n\n{found}" for title, found in parts)
 
 
