@@ -70,3 +70,19 @@ def test_some_motions_and_some_clips():
 def test_refuses(settings, sentence):
     with pytest.raises(InputError, match=sentence):
         EmojiWorldClips(**settings)
+
+
+def test_kept_clips_are_drawn_once(monkeypatch):
+    fresh = EmojiWorldClips(**SMALL, num_clips=3)
+    kept = EmojiWorldClips(**SMALL, num_clips=3, keep=True)
+    first = [kept.read(number, seeded(0)) for number in range(3)]
+    monkeypatch.setattr("giftune.data.emojiworld_clips.make_clip", None)
+    for number in range(3):
+        assert kept.read(number, seeded(1)) is first[number]
+    with pytest.raises(TypeError):
+        fresh.read(0, seeded(0))
+
+
+def test_endless_clips_cannot_be_kept():
+    with pytest.raises(InputError, match=r"corpus\.keep is true, but corpus\.num_clips is null"):
+        EmojiWorldClips(**SMALL, keep=True)

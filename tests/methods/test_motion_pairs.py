@@ -1,9 +1,12 @@
+from functools import partial
+
 import pytest
 import torch
 from torch.nn.functional import interpolate
 
 from giftune.errors import InputError
 from giftune.methods.motion_pairs import MotionRange, motion_pairs, motion_range
+from giftune.metrics.motion_magnitude import motion_magnitudes
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +23,7 @@ def sliding():
 
 @pytest.mark.parametrize("checked", [False, True])
 def test_all_pairs_in_the_range_and_no_other(sliding, rng, checked):
-    found = motion_pairs(sliding, MotionRange(5, 11), 100, rng, checked)
+    found = motion_pairs(sliding, MotionRange(5, 11), 100, rng, partial(motion_magnitudes, checked=checked))
     gaps = {(a, b): abs(a - b) for a in range(6) for b in range(6)}
     assert {(p.first, p.second) for p in found} == {pair for pair, gap in gaps.items() if gap in (2, 3)}
     for pair in found:

@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 from giftune.diffusion.condition_dropout import drop_conditions
 from giftune.errors import InputError
 from giftune.methods.base import Example
+from giftune.methods.kept_magnitudes import KeptMagnitudes
 from giftune.methods.motion_pairs import MotionPair, MotionRange, motion_pairs
 from giftune.methods.number_words import in_words
 
@@ -57,7 +58,7 @@ class PairDrawer:
         if per_clip < 1:
             raise InputError(f"pairs_per_clip is {per_clip}, it must be at least 1.")
         drop_conditions(0, torch.Generator(), dropout)
-        self.allowed, self.per_clip, self.checked = allowed, per_clip, checked
+        self.allowed, self.per_clip, self.measure = allowed, per_clip, KeptMagnitudes(checked)
         self.sentence, self.flip, self.dropout = sentence, flip, dropout
         self._barren = 0
 
@@ -85,7 +86,7 @@ class PairDrawer:
     def _pairs(self, example: Example, generator: Generator) -> list[MotionPair]:
         """As many as there shall be of each clip: fewer are repeated, and none is one that does not count."""
         frames = example.clip.frames
-        found = motion_pairs(frames, self.allowed, self.per_clip, generator, self.checked)
+        found = motion_pairs(frames, self.allowed, self.per_clip, generator, self.measure)
         self._barren = 0 if found else self._barren + 1
         if self._barren >= PATIENCE:
             raise InputError(

@@ -1,6 +1,6 @@
 """Which two frames of a clip show a motion worth learning (Pix2Gif, Kandala et al. 2024, section 3.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import permutations
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from giftune.methods.number_words import LAST
 from giftune.metrics.motion_magnitude import motion_magnitudes
 
 AT_ONCE = 14  # pairs that are measured together
+Measure = Callable[[Tensor, Sequence[tuple[int, int]]], Sequence[float]]
 
 
 class MotionPair(NamedTuple):
@@ -50,19 +51,19 @@ def motion_pairs(
     allowed: MotionRange,
     most: int,
     generator: Generator,
-    checked: bool = False,
+    measure: Measure = motion_magnitudes,
 ) -> list[MotionPair]:
     """Up to `most` pairs, drawn from all that lie in the range without drawing one twice; there may be none.
 
     Pairs are measured in a random order, some at once, until there are enough, which is the same draw as to
-    measure them all. Magnitudes, `checked` or not, are cut to whole numbers. 10 a clip are published.
+    measure them all. What `measure` says of them is cut to whole numbers. 10 a clip are published.
     """
     places = list(permutations(range(len(frames)), 2))
     order = [places[index] for index in torch.randperm(len(places), generator=generator).tolist()]
     found: list[MotionPair] = []
     for start in range(0, len(order), AT_ONCE):
         some = order[start : start + AT_ONCE]
-        magnitudes = motion_magnitudes(frames, some, checked=checked)
+        magnitudes = measure(frames, some)
         measured = [MotionPair(a, b, int(size)) for (a, b), size in zip(some, magnitudes, strict=True)]
         found += [pair for pair in measured if pair.motion in allowed]
         if len(found) >= most:
