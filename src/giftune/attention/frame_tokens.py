@@ -13,14 +13,16 @@ from giftune.attention.processor import CrossFrameAttnProcessor, attend
 from giftune.errors import InputError
 
 Join = Literal["concat", "decoupled"]
+GAIN = 10.0
 
 
 class FrameTokenAttnProcessor(nn.Module, CrossFrameAttnProcessor):
     """Expects the tokens of all frames, frame after frame, behind the text of their clip.
 
-    `join` "concat" is out = (1 - g) Attn(q, text) + g Attn(q, [text; tokens]) with g = tanh(gate), and
-    "decoupled" out = Attn(q, text) + gate Attn(q, tokens). Both forms are ours; the gate, one a layer, starts
-    at 0, which is the image model to the last bit. A gate on the logits of the further columns would be the
+    `join` "concat" is out = (1 - g) Attn(q, text) + g Attn(q, [text; tokens]) with g = tanh(gain gate), and
+    "decoupled" out = Attn(q, text) + gain gate Attn(q, tokens). Both forms are ours; the gate, one a layer,
+    starts at 0, which is the image model to the last bit. The gain is for Adam, which would take thousands of
+    steps to open a gate by as little as the learning rate. A gate on the logits of the further columns would be the
     identity only at minus infinity, where it has no gradient.
     """
 
@@ -53,9 +55,9 @@ class FrameTokenAttnProcessor(nn.Module, CrossFrameAttnProcessor):
         output = attend(query, words, values, attn)
         if self.join == "concat":
             both = attend(query, _beside(words, own), _beside(values, own_values), attn)
-            output = output + self.gate.tanh() * (both - output)
+            output = output + (GAIN * self.gate).tanh() * (both - output)
         else:
-            output = output + self.gate * attend(query, own, own_values, attn)
+            output = output + GAIN * self.gate * attend(query, own, own_values, attn)
         projection, dropout = attn.to_out
         return dropout(projection(rearrange(output, "b f n c -> (b f) n c")))
 

@@ -21,14 +21,14 @@ NEW = ("conv_in", "embedding", "warp")
 
 
 def pix2gif_unet(
-    backbone: Backbone, embedding: bool, join: Join, width: int, mode: Mode, reach: float, seed: int
+    backbone: Backbone, gain: float | None, join: Join, width: int, mode: Mode, reach: float, seed: int
 ) -> Pix2GifUNet:
-    """In place; new layers draw their weights from `seed`."""
+    """In place; new layers draw their weights from `seed`. `gain` None is without an embedding of motion."""
     text, channels = backbone.text_encoder.config, backbone.latent_channels
     tokens = min(backbone.tokenizer.model_max_length, text.max_position_embeddings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        table = MotionEmbedding(text.hidden_size) if embedding else None
+        table = None if gain is None else MotionEmbedding(text.hidden_size, gain=gain)
         warp = None
         if join != "source":
             warp = LatentWarp(tokens, text.hidden_size, channels, width, mode, reach)

@@ -72,6 +72,7 @@ class Pix2Gif:
         perceptual_weight: float = 0.01,
         motion_range: Sequence[int] = (2, 20),
         sentence: str = " The optical flow is {number}.",
+        embedding_gain: float = 1.0,
         pairs_per_clip: int = 1,
         checked_motion: bool = False,
         flip: bool = True,
@@ -101,12 +102,19 @@ class Pix2Gif:
         captioned("", sentence, 0)
         self._draw_pairs = PairDrawer(self.allowed, pairs_per_clip, checked_motion, sentence, flip, dropout)
         self.network = pix2gif_unet(
-            backbone, self.parts.embedding, self.parts.join, flow_width, flow, reach, seed
+            backbone,
+            embedding_gain if self.parts.embedding else None,
+            self.parts.join,
+            flow_width,
+            flow,
+            reach,
+            seed,
         )
         self._names = trainable_names(self.network, trainable)
         self._identity = {
             "base_fingerprint": self.workspace.fingerprint, "method": "pix2gif", "variant": variant,
             "flow": flow, "reach": reach, "flow_width": flow_width, "sentence": sentence,
+            "embedding_gain": embedding_gain,
             "trainable": None if trainable is None else list(trainable),
         }  # fmt: skip
         self._perceptual: LatentPerceptual | None = None
