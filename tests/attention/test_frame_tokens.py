@@ -64,7 +64,7 @@ def test_the_decoupled_branch_is_added(attn, inputs):
     words = by_diffusers(attn, hidden, repeat(text, "b n d -> (b f) n d", f=F))
     own = by_diffusers(attn, hidden, rearrange(tokens, "b f m d -> (b f) m d"))
     bias = attn.to_out[0].bias  # which both have
-    torch.testing.assert_close(run(attn, inputs, "decoupled", gate=0.7), words + 0.7 * (own - bias))
+    torch.testing.assert_close(run(attn, inputs, "decoupled", gate=0.7), words + 7.0 * (own - bias))
 
 
 @pytest.mark.parametrize("join", ["concat", "decoupled"])
