@@ -22,8 +22,8 @@ class FrameTokenAttnProcessor(nn.Module, CrossFrameAttnProcessor):
     `join` "concat" is out = (1 - g) Attn(q, text) + g Attn(q, [text; tokens]) with g = tanh(gain gate), and
     "decoupled" out = Attn(q, text) + gain gate Attn(q, tokens). Both forms are ours; the gate, one a layer,
     starts at 0, which is the image model to the last bit. The gain is for Adam, which would take thousands of
-    steps to open a gate by as little as the learning rate. A gate on the logits of the further columns would be the
-    identity only at minus infinity, where it has no gradient.
+    steps to open a gate by as little as the learning rate. A gate on the logits of the further columns would
+    be the identity only at minus infinity, where it has no gradient.
     """
 
     def __init__(self, pattern: Pattern, num_tokens: int, join: Join = "concat") -> None:

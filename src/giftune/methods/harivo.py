@@ -20,6 +20,7 @@ from giftune.backbone.stable_diffusion import Backbone
 from giftune.clip import Clip
 from giftune.diffusion.noise import independent, mixed, progressive
 from giftune.diffusion.prediction import add_noise, target
+from giftune.diffusion.timesteps import draw_timesteps
 from giftune.errors import InputError
 from giftune.losses.attention_consistency import attention_consistency
 from giftune.losses.image_prior import image_prior
@@ -73,6 +74,7 @@ class Harivo:
         attention_weight: float = 0.1,
         contrastive_weight: float = 0.01,
         min_snr_gamma: float | None = None,
+        timestep_power: float = 1.0,
         caption_dropout: float = 0.1,
         mitigation: MitigatingGradient | None = None,
         control: StructuralControl | None = None,
@@ -97,6 +99,8 @@ class Harivo:
         self.device, self.dtype = backbone.device, backbone.dtype
         self.num_steps, self.guidance, self.batch_size = num_steps, guidance, batch_size
         self.mitigation, self.caption_dropout = mitigation or MitigatingGradient(0.0), caption_dropout
+        draw_timesteps(0, 1, Generator(), timestep_power)
+        self.timestep_power = timestep_power
         self._reconstruction = Reconstruction(min_snr_gamma)
         self._noise = partial(NOISES[mapping], a=a) if mapping in NOISES else independent
         self._noise((1, 1, 1, 1, 1), Generator())  # refuses an impossible `a`
@@ -134,11 +138,12 @@ class Harivo:
         if self.dtype == torch.float16:
             raise InputError("backbone.dtype is float16, too narrow to train in; use bfloat16 or float32.")
         x0, text = self._encoded(batch.frames, generator), self.workspace.text(batch.captions)
-        t = torch.randint(self.schedule.num_train_timesteps, (len(x0),), generator=generator).to(self.device)
+        total = self.schedule.num_train_timesteps
+        t = draw_timesteps(len(x0), total, generator, self.timestep_power).to(self.device)
         noise, alpha_bar = self._drawn(x0, generator), self.schedule.alpha_bar(t)
         noisy, kind = add_noise(x0, noise, alpha_bar), self.schedule.prediction_type
         with recorded(self._inside.modules) as seen:
-            given = mapped_to_learn(self.network.mapping, noisy, t, self.schedule.num_train_timesteps)
+            given = mapped_to_learn(self.network.mapping, noisy, t, total)
             prediction = self.workspace.predict(self.network, given, t, text)
         step = DenoisingStep(noisy, prediction, target(x0, noise, alpha_bar, kind), x0, t, alpha_bar, kind)
         found = {"reconstruction": (self._reconstruction(step), 1.0)}

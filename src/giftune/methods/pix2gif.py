@@ -17,6 +17,7 @@ from giftune.clip import Clip
 from giftune.diffusion.guidance import guided_by_two
 from giftune.diffusion.noise import independent, shared
 from giftune.diffusion.prediction import add_noise, target, to_epsilon
+from giftune.diffusion.timesteps import draw_timesteps
 from giftune.errors import InputError
 from giftune.losses.latent_perceptual import Features, LatentPerceptual
 from giftune.methods._pair_batch import PairBatch, PairDrawer, captioned
@@ -54,10 +55,11 @@ class Pix2Gif:
     Satisfies `Learner` and `Editor`, which takes the first frame of its clip for the picture. `variant` is
     one of `VARIANTS`. `flow` "absolute" is the published warp, "residual" ours. `perceptual` names the
     network of the perceptual loss: the published VGG-19, fetched with `download`, or the autoencoder's own
-    decoder, which is ours.
-    `checked_motion` learns from pairs whose motion is found there and back alone, which is ours.
-    `sentence` says the motion after the caption, as {number}. `trainable` None is the whole U-Net; with names
-    of its parts these alone learn, besides all that is new. Raises `InputError` for settings out of range.
+    decoder, which is ours. `perceptual_to` says what the warped picture shall look like: the source as in the
+    program, or the target as in the paper's abstract. `checked_motion` learns from pairs whose motion is
+    found there and back alone, and `timestep_power` more from high noise, both ours. `sentence` says the
+    motion after the caption, as {number}. `trainable` None is the whole U-Net; with names of its parts these
+    alone learn, besides all that is new. Raises `InputError` for settings out of range.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Pix2Gif:
         reach: float = 0.5,
         flow_width: int = 64,
         perceptual: Literal["vgg19", "decoder"] = "decoder",
+        perceptual_to: Literal["source", "target"] = "source",
         perceptual_weight: float = 0.01,
         motion_range: Sequence[int] = (2, 20),
         sentence: str = " The optical flow is {number}.",
@@ -77,6 +80,7 @@ class Pix2Gif:
         checked_motion: bool = False,
         flip: bool = True,
         dropout: float = 0.05,
+        timestep_power: float = 1.0,
         trainable: Sequence[str] | None = None,
         motion: int = 19,
         schedule: str = "even",
@@ -98,24 +102,20 @@ class Pix2Gif:
         self.allowed = as_range(motion_range)
         self.sentence, self.motion, self.frames_motion = sentence, motion, schedule
         self.same_noise, self.num_steps = same_noise, num_steps
+        self.perceptual_to, self.timestep_power = perceptual_to, timestep_power
         self.guidance, self.image_guidance, self.download = guidance, image_guidance, download
         captioned("", sentence, 0)
+        draw_timesteps(0, 1, Generator(), timestep_power)
+        if perceptual_to not in ("source", "target"):
+            raise InputError(f"perceptual_to is {perceptual_to!r}, it must be source or target.")
         self._draw_pairs = PairDrawer(self.allowed, pairs_per_clip, checked_motion, sentence, flip, dropout)
-        self.network = pix2gif_unet(
-            backbone,
-            embedding_gain if self.parts.embedding else None,
-            self.parts.join,
-            flow_width,
-            flow,
-            reach,
-            seed,
-        )
+        gain = embedding_gain if self.parts.embedding else None
+        self.network = pix2gif_unet(backbone, gain, self.parts.join, flow_width, flow, reach, seed)
         self._names = trainable_names(self.network, trainable)
         self._identity = {
             "base_fingerprint": self.workspace.fingerprint, "method": "pix2gif", "variant": variant,
             "flow": flow, "reach": reach, "flow_width": flow_width, "sentence": sentence,
-            "embedding_gain": embedding_gain,
-            "trainable": None if trainable is None else list(trainable),
+            "embedding_gain": embedding_gain, "trainable": None if trainable is None else list(trainable),
         }  # fmt: skip
         self._perceptual: LatentPerceptual | None = None
         if gradient_checkpointing:
@@ -136,7 +136,8 @@ class Pix2Gif:
             raise InputError("backbone.dtype is float16, too narrow to train in; use bfloat16 or float32.")
         self.network.train()
         source, x0 = self._encoded(batch, generator)
-        t = torch.randint(self.schedule.num_train_timesteps, (len(x0),), generator=generator).to(self.device)
+        total = self.schedule.num_train_timesteps
+        t = draw_timesteps(len(x0), total, generator, self.timestep_power).to(self.device)
         noise = torch.randn(x0.shape, generator=generator).to(self.device)
         alpha_bar, kind = self.schedule.alpha_bar(t), self.schedule.prediction_type
         text, motion = self.workspace.text(batch.captions), batch.motion.to(self.device)
@@ -147,7 +148,8 @@ class Pix2Gif:
         counts = batch.usable.to(self.device)
         found = {"reconstruction": (_mean(reduce(error, "b c h w -> b", "mean"), counts), 1.0)}
         if self.parts.perceptual and conditions.warped is not None:
-            apart = self._compared()(conditions.warped.float(), source)
+            reference = source if self.perceptual_to == "source" else self._unscaled(x0)
+            apart = self._compared()(conditions.warped.float(), reference)
             found["perceptual"] = (_mean(apart, counts), self.perceptual_weight)
         return found
 
