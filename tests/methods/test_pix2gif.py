@@ -103,6 +103,29 @@ def test_the_loss_is_that_of_the_paper(make, examples):
     torch.testing.assert_close(found["reconstruction"][0], loss, rtol=1e-4, atol=1e-5)
 
 
+def test_the_warp_may_be_compared_with_the_target(make, examples):
+    """At the start what is warped is the source, so the loss is how far the two pictures are apart."""
+    method = make(dropout=0.0, perceptual_to="target")
+    batch = method.collate(examples, torch.Generator().manual_seed(0))
+    found = method.losses(batch, torch.Generator().manual_seed(1))["perceptual"][0]
+    source, x0 = method._encoded(batch, torch.Generator().manual_seed(1))
+    target = x0 / method.backbone.vae.config.scaling_factor
+    expected = method._compared()(source, target).mean()
+    assert expected > 1e-3
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_it_may_learn_more_at_high_noise(make, examples, monkeypatch):
+    seen = []
+    method = make(dropout=0.0, timestep_power=8.0)
+    batch = method.collate(examples, torch.Generator().manual_seed(0))
+    ahead = method.network.forward
+    monkeypatch.setattr(method.network, "forward", lambda x, t, c: seen.append(t) or ahead(x, t, c))
+    for seed in range(4):
+        method.losses(batch, torch.Generator().manual_seed(seed))
+    assert torch.cat(seen).float().mean() > 750  # 500 if all were as likely; 889 is the mean of 8 u^8
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_each_variant_has_its_parts_and_all_of_them_learn(make, examples, rng, variant):
     method = make(variant=variant, flow="absolute", dropout=0.0)
@@ -165,6 +188,7 @@ def test_half_precision_is_refused(make, examples, rng):
         ({"pairs_per_clip": 0}, "pairs_per_clip is 0"),
         ({"dropout": 0.5}, "dropout is 0.5"),
         ({"sentence": " {speed}"}, "sentence is ' {speed}', which may name {number} alone"),
+        ({"timestep_power": 0.0}, "timestep_power is 0.0"),
         ({"weights": "emojiworld"}, "has no trained weights of Pix2Gif"),
         ({"weights": "nowhere.safetensors"}, "path nowhere.safetensors is not a file"),
     ],

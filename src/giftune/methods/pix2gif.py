@@ -106,8 +106,6 @@ class Pix2Gif:
         self.guidance, self.image_guidance, self.download = guidance, image_guidance, download
         captioned("", sentence, 0)
         draw_timesteps(0, 1, Generator(), timestep_power)
-        if perceptual_to not in ("source", "target"):
-            raise InputError(f"perceptual_to is {perceptual_to!r}, it must be source or target.")
         self._draw_pairs = PairDrawer(self.allowed, pairs_per_clip, checked_motion, sentence, flip, dropout)
         gain = embedding_gain if self.parts.embedding else None
         self.network = pix2gif_unet(backbone, gain, self.parts.join, flow_width, flow, reach, seed)
