@@ -48,8 +48,19 @@ class Variant:
     rank: int | None = None  # of low-rank tuning
     window: int | None = None  # frames seen at once
     diffusers: bool = False  # its own pipeline for pictures, each frame one
+    allocator: str = "usual"  # of ALLOCATORS: what becomes of freed memory
 
 
+# Environments of a process: glibc reads them when it starts.
+ALLOCATORS = {
+    "usual": {},
+    "keeps": {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "10000000000"},
+    "gives back": {
+        "MALLOC_ARENA_MAX": "1",
+        "MALLOC_MMAP_THRESHOLD_": "1048576",
+        "MALLOC_TRIM_THRESHOLD_": "1048576",
+    },
+}
 REFERENCE = Variant("float32", official=True, checkpointing=True, together=1)
 VARIANTS = {
     "reference": REFERENCE,
@@ -58,10 +69,16 @@ VARIANTS = {
     "diffusers, bfloat16": Variant("bfloat16", diffusers=True),
     "float32": Variant("float32"),
     "bfloat16": Variant("bfloat16"),
+    "bfloat16, freed memory kept": Variant("bfloat16", allocator="keeps"),
     "bfloat16, checkpointing": Variant("bfloat16", checkpointing=True),
+    "bfloat16, checkpointing, freed memory given back": Variant(
+        "bfloat16", checkpointing=True, allocator="gives back"
+    ),
     "bfloat16, low rank": Variant("bfloat16", rank=16),
     "bfloat16, one prompt at a time": Variant("bfloat16", together=1),
-    "bfloat16, least memory": Variant("bfloat16", checkpointing=True, rank=16, together=1),
+    "bfloat16, least memory": Variant(
+        "bfloat16", checkpointing=True, rank=16, together=1, allocator="gives back"
+    ),
     "bfloat16, compiled": Variant("bfloat16", compiled=True),
 }
 

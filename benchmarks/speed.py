@@ -15,14 +15,16 @@ included. Writes OUT.json and OUT.md.
 import argparse
 import json
 import multiprocessing
+import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from recipes import PROMPTS, VARIANTS, Job, Variant, measure
+from recipes import ALLOCATORS, PROMPTS, VARIANTS, Job, Variant, measure
 
 from giftune.cli.provenance import provenance
 
@@ -42,11 +44,23 @@ def run(variants: dict[str, Variant], job: Job, repeats: int) -> dict[str, list[
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in variants}
     for _ in range(repeats):
         for name, variant in variants.items():
-            with spawn.Pool(1) as pool:
+            with environment(ALLOCATORS[variant.allocator]), spawn.Pool(1) as pool:
                 found[name].append(pool.apply(measure, (variant, job)))
             seen = {key: round(found[name][-1][key], 3) for key in COLUMNS if key in found[name][-1]}
             print(name, seen, flush=True)
     return found
+
+
+@contextmanager
+def environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """For processes that are started within."""
+    before = dict(os.environ)
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def medians(found: Sequence[dict[str, Any]]) -> dict[str, float]:
