@@ -30,7 +30,8 @@ def given(checkpoint, picture, tmp_path):
 @pytest.fixture(scope="module")
 def weights(checkpoint, tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "w.safetensors"
-    Pix2Gif(load_backbone(checkpoint, device="cpu"), sentence=" {number}", motion_range=[2, 6]).save(path)
+    settings = {"sentence": " {number}", "embedding_gain": 20.0, "motion_range": [2, 6]}
+    Pix2Gif(load_backbone(checkpoint, device="cpu"), **settings).save(path)
     return path
 
 

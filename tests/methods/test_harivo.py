@@ -132,17 +132,6 @@ def test_each_loss_reaches_the_temporal_layers(make, batch, name):
     assert any(gradient is not None and gradient.abs().max() > 0 for gradient in gradients)
 
 
-def test_it_may_learn_more_at_high_noise(make, batch, monkeypatch):
-    method, seen = make(timestep_power=8.0, image_prior_weight=0.0), []
-    predict = method.workspace.predict
-    monkeypatch.setattr(method.workspace, "predict", lambda n, x, t, c: seen.append(t) or predict(n, x, t, c))
-    for seed in range(4):
-        method.losses(batch, generator(seed))
-    assert torch.cat(seen).float().mean() > 700  # 500 if all were as likely; 889 is the mean of 8 u^8
-    with pytest.raises(InputError, match=r"timestep_power is -1\.0"):
-        make(timestep_power=-1.0)
-
-
 def test_maps_of_still_clips_with_one_noise_are_alike(make, examples):
     """With the same picture and noise in all frames, and layers that have no code, frames are the same."""
     still = [

@@ -113,7 +113,7 @@ def test_a_rater_in_a_browser(html, study, tmp_path):
         "</body>", f"<script>{driver}</script></body>"
     )
     (tmp_path / "page.html").write_text(page)
-    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=9000", "--dump-dom"]
+    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=60000", "--dump-dom"]
     command = [browser, *flags, f"--user-data-dir={tmp_path / 'profile'}", (tmp_path / "page.html").as_uri()]
     shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
     report = json.loads(unescape(re.search(r'<pre id="report">(.*)</pre>', shown, re.DOTALL)[1]))
