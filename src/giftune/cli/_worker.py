@@ -43,7 +43,5 @@ if __name__ == "__main__":
     status = main(Path(sys.argv[1]))
     sys.stdout.flush()
     sys.stderr.flush()
-    if (
-        status
-    ):  # an orderly end would be aborted by threads that wait for a lost process, and look like a kill
-        os._exit(status)
+    if status:
+        os._exit(status)  # an orderly end may be aborted by threads that wait for a lost process
