@@ -1,4 +1,4 @@
-"""Put what `giftune train` made among the embedded models, in half precision.
+"""Put what `giftune train` made among the embedded models, in few bits.
 
 python -m giftune.emojiworld.pretrain.ship runs/NAME/weights.safetensors harivo
 """
@@ -9,23 +9,36 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 import giftune.emojiworld
 from giftune.io.atomic import atomic_path
 
 ASSETS = Path(giftune.emojiworld.__path__[0]) / "assets"
+LARGE = 4096  # values; tensors below weigh little, and carry gates, norms and biases
 
 
 def ship(weights: Path, path: Path) -> None:
-    """The same tensors and the same header; floating-point numbers become float16."""
+    """The same tensors and the same header; large matrices and kernels become float8, the rest float16.
+
+    Raises `ValueError` for numbers that these cannot hold.
+    """
     with safe_open(weights, framework="pt") as file:
         header = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    halves = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
-    if broken := [name for name, value in halves.items() if not torch.isfinite(value).all()]:
-        raise ValueError(f"{weights} holds {broken[0]}, which is not finite in float16.")
+    kinds = {name: _kind(value) for name, value in tensors.items()}
+    for name, kind in kinds.items():
+        if kind.is_floating_point and not (tensors[name].abs() <= torch.finfo(kind).max).all():
+            raise ValueError(f"{weights} holds {name}, which {kind} cannot hold.")
+    shipped = {name: value.to(kinds[name]) for name, value in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(halves, temporary, metadata=header)
+        save_file(shipped, temporary, metadata=header)
+
+
+def _kind(value: Tensor) -> torch.dtype:
+    if not value.is_floating_point():
+        return value.dtype
+    return torch.float8_e4m3fn if value.ndim > 1 and value.numel() >= LARGE else torch.float16
 
 
 def main() -> None:
