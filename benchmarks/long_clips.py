@@ -6,7 +6,7 @@
         --frames 8 16 32 64 128 --side 256 --sizes 256 384 512 768
 
 A step of tuning and a guided step of one prompt, with all frames at once and with windows of --window frames,
-everything in bfloat16 without checkpointing: memory is that of the whole job less that of the weights, which
+everything in --dtype without checkpointing: memory is that of the whole job less that of the weights, which
 are known without measuring. Stable Diffusion 1.x at its full size with random weights, or the embedded model.
 Writes OUT.json, OUT.md and OUT.png.
 """
@@ -30,7 +30,7 @@ def jobs(given: argparse.Namespace) -> dict[str, tuple[Variant, Job]]:
     """By name, what is measured: longer and longer clips, and larger and larger ones of the first length."""
     source = "emojiworld" if given.model == "emojiworld" else checkpoint(given.work)
     job = Job(source, given.device, given.frames[0], given.side, given.steps, given.threads, prompts=1)
-    whole, windowed = Variant("bfloat16"), Variant("bfloat16", window=given.window)
+    whole, windowed = Variant(given.dtype), Variant(given.dtype, window=given.window)
     longer = {f"{n} frames": (whole, replace(job, frames=n)) for n in given.frames}
     in_windows = {
         f"{n} frames in windows of {given.window}": (windowed, replace(job, frames=n))
@@ -81,6 +81,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="where the checkpoint of sd1 is made: 2.1 GB")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16")
     parser.add_argument("--frames", type=int, nargs="+", default=[8, 16, 32, 64, 128])
     parser.add_argument(
         "--side", type=int, default=64, help="of the frames, in pixels, when their number varies"
@@ -95,7 +96,8 @@ def main() -> None:
     rows, facts = {}, {}
     for name, (variant, job) in jobs(given).items():
         rows[name] = medians(run({name: variant}, job, 1)[name]) | {"frames": job.frames, "size": job.size}
-        facts = {"job": asdict(job) | {"checkpoint": given.model}, "window": given.window} | provenance()
+        facts = {"job": asdict(job) | {"checkpoint": given.model}, "window": given.window}
+        facts |= {"dtype": given.dtype} | provenance()
     given.out.with_suffix(".json").write_text(json.dumps({"facts": facts, "rows": rows}, indent=1))
     given.out.with_suffix(".md").write_text(f"{table(rows)}\n\n{json.dumps(facts)}\n")
     plot(rows, given.out.with_suffix(".png"))
