@@ -23,6 +23,17 @@ def test_more_edits_without_tuning(giftune, finished, tmp_path):
     assert len((run / "records.jsonl").read_text().splitlines()) == 3
 
 
+def test_another_sampler_draws_another_edit(giftune, finished, tmp_path):
+    run = shutil.copytree(finished, tmp_path / "run")
+    drawn = {}
+    for name in ("ddim", "dpm_solver"):
+        before = set((run / "edits").glob("*.gif"))
+        given = (f"sampler={name}", "num_steps=3", "score=false")
+        assert giftune("edit", f"run={run}", "prompts=[a red ball]", *given)[0] == 0
+        (drawn[name],) = set((run / "edits").glob("*.gif")) - before
+    assert drawn["ddim"].read_bytes() != drawn["dpm_solver"].read_bytes()
+
+
 def test_refuses(giftune, finished, tmp_path):
     for arguments, sentence in (
         (["run=nowhere", "prompts=[a]"], "nowhere is not a run folder"),
@@ -30,6 +41,7 @@ def test_refuses(giftune, finished, tmp_path):
         ([f"run={finished}"], "prompts is empty"),
         ([f"run={finished}", "prompts=[a]", "quality=perfect"], "quality is 'perfect'"),
         ([f"run={finished}", "prompts=[a]", "guidance=high"], "guidance is 'high', it must be a number"),
+        ([f"run={finished}", "prompts=[a]", "sampler=best"], "sampler"),
         ([f"run={finished}", "prompts=[a]", "source=moved.gif"], "moved.gif does not exist"),
         ([f"run={finished}", "prompts=[a]", f"source={finished / 'side_by_side.gif'}"], "is not the clip"),
     ):

@@ -3,6 +3,7 @@ import shutil
 import pytest
 
 from giftune.cli._editing import _updated
+from giftune.errors import InputError
 
 
 def config():
@@ -32,6 +33,17 @@ def test_inversion_follows_the_number_of_steps():
     plain = config()
     plain["method"]["inversion_steps"] = None
     assert _updated(plain, {**NOTHING, "num_steps": 20})["method"]["inversion_steps"] is None
+
+
+def test_a_sampler_brings_its_number_of_steps_unless_one_is_given():
+    run, dpm = config(), {"_target_": "giftune.sampling.solvers.dpm_solver"}
+    run["method"]["solver"] = {"_target_": "giftune.sampling.solvers.ddim"}
+    given = {**NOTHING, "sampler": dpm, "edit": {"num_steps": 20}}
+    assert (new := _updated(run, given)["method"])["solver"] == dpm
+    assert new["num_steps"] == new["inversion_steps"] == 20
+    assert _updated(run, {**given, "num_steps": 15})["method"]["num_steps"] == 15
+    with pytest.raises(InputError, match="the method of this run has only its own"):
+        _updated(config(), given)
 
 
 @pytest.mark.parametrize(

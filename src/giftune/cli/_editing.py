@@ -57,8 +57,16 @@ def _read(folder: RunFolder) -> dict[str, Any]:
 
 
 def _updated(config: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The run's configuration with what was given instead; inversion takes as many steps as sampling."""
-    new = {name: given[name] for name in ("num_steps", "guidance", "batch_size") if given[name] is not None}
+    """The run's configuration with what was given instead; inversion takes as many steps as sampling.
+
+    A sampler brings a number of steps of its own, in `edit.num_steps`.
+    """
+    new = dict(given.get("edit", {}))
+    new |= {name: given[name] for name in ("num_steps", "guidance", "batch_size") if given[name] is not None}
+    if "sampler" in given:
+        if "solver" not in config["method"]:
+            raise InputError("sampler is given, but the method of this run has only its own.")
+        new["solver"] = given["sampler"]
     if "num_steps" in new and config["method"].get("inversion_steps") is not None:
         new["inversion_steps"] = new["num_steps"]
     for name in new.keys() - config["method"].keys():

@@ -16,6 +16,7 @@ Draw more edits of a tuned clip. Everything else is as in the run, except for wh
   prompts='["a dog is running"]'
   prompts_file=prompts.txt        the same from a file, one per line
   guidance=7.5 num_steps=30 batch_size=2 quality=best seed=1
+  sampler=dpm_solver              in 20 steps, inversion included
   score=false                     draw only; otherwise edits are scored as the run says
   source=/new/place/cat.gif       the clip, if it has moved since
 
