@@ -1,17 +1,18 @@
 """Measure whether GIFs of one picture move as far as was asked, and keep the picture, on EmojiWorld.
 
     giftune train sweeps=pix2gif_training
-    python benchmarks/pix2gif.py --runs runs/pix2gif_training --work WORK --out docs/results/pix2gif
+    python benchmarks/pix2gif.py --runs runs/pix2gif_training --work WORK --out docs/results/pix2gif_variants
+    python benchmarks/pix2gif.py --work WORK --out docs/results/pix2gif
 
-Every training under --runs draws pictures of pairs that the image model never saw, each with every motion of
-its range. What came out is measured from the picture to each frame: by the published tracker, by the one that
-follows points back, which says nothing where it loses them (those frames do not count for it), and by the way
-of the subject's centre as the oracle sees it. What is true of a drawn frame is not known; beside trainings
-stand the world's own pictures with the subject moved by what is asked, of which it is known, so that they say
-what the measures can reach. GIFs are kept in WORK, so that
-the same command goes on after an interruption; several processes can share the work: --shard 0/2 and 1/2
-first, then once without. Writes OUT.json (every frame), OUT.md (means over pictures, and paired differences)
-and OUT.png (samples).
+Every training under --runs, or else the weights that come with giftune, draws pictures of pairs that the
+image model never saw, each with every motion of its range. What came out is measured from the picture to
+each frame: by the published tracker, by the one that follows points back, which says nothing where it loses
+them (those frames do not count for it), and by the way of the subject's centre as the oracle sees it. What
+is true of a drawn frame is not known; beside trainings stand the world's own pictures with the subject
+moved by what is asked, of which it is known, so that they say what the measures can reach. GIFs are kept in
+WORK, so that the same command goes on after an interruption; several processes can share the work: --shard
+0/2 and 1/2 first, then once without. Writes OUT.json (every frame), OUT.md (means over pictures, and paired
+differences) and OUT.png (samples).
 """
 
 import argparse
@@ -26,10 +27,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from harivo import Prompt, config_of, prompts_of, read, trained
+from hydra import compose, initialize_config_dir
 from main_job import provenance
 from paired import table
 
 from giftune.cli._method import build_method
+from giftune.cli._run import ROOT, plain, set_environment
 from giftune.clip import Clip
 from giftune.data.seeded import seeded
 from giftune.emojiworld.motions import Pose
@@ -44,7 +47,7 @@ from giftune.metrics.motion_control import distance, pearson
 from giftune.metrics.motion_magnitude import motion_magnitude
 from giftune.report.contact_sheet import contact_sheet
 
-WORLD = "the world itself"
+WORLD, SHIPPED = "the world itself", "as shipped"
 MOVING = ("jump", "run", "fly")  # those whose motion is a way
 FIRST_SEED = 9500  # of the pictures
 TRACKERS = {"published": "published tracker", "checked": "checked tracker", "way": "way of the subject"}
@@ -71,7 +74,8 @@ class Setting(NamedTuple):
 
 def arms_of(runs: Path | None, scales: list[float]) -> list[Arm]:
     found = []
-    for (name, run), scale in itertools.product(trained(runs).items(), scales):
+    folders: dict[str, Path | None] = {**trained(runs)} if runs else {SHIPPED: None}
+    for (name, run), scale in itertools.product(folders.items(), scales):
         found.append(Arm(name if len(scales) == 1 else f"{name}, {scale:g}", run, scale))
     return [*found, Arm(WORLD, None, 0.0)]
 
@@ -88,11 +92,11 @@ def world_of(prompt: Prompt, number: int) -> WorldClip:
 
 def drawer(arm: Arm, setting: Setting, asked: list[int]) -> Callable[[Prompt, int], torch.Tensor]:
     """From a prompt and its number to frames: the picture itself, then one for each motion."""
-    if arm.run is None:
+    if arm.name == WORLD:
         return lambda prompt, number: moved(world_of(prompt, number).scene, asked)
-    config = config_of(arm.run)
+    config = config_of(arm.run) if arm.run else default_config()
     more = {
-        "weights": str(arm.run / "weights.safetensors"),
+        "weights": str(arm.run / "weights.safetensors") if arm.run else "emojiworld",
         "cache": None,
         "motion": asked[-1],
         "schedule": "even",
@@ -109,6 +113,13 @@ def drawer(arm: Arm, setting: Setting, asked: list[int]) -> Callable[[Prompt, in
         return torch.cat([picture, drawn.frames])
 
     return draw
+
+
+def default_config() -> dict[str, Any]:
+    """That of `giftune animate`."""
+    set_environment()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return plain(compose("animate", ["image=none", "prompt=none"]))
 
 
 def moved(scene: Scene, asked: list[int]) -> torch.Tensor:
@@ -228,7 +239,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--runs", type=Path, help="a folder of trainings, as of a sweep")
+    parser.add_argument("--runs", type=Path, help="a folder of trainings; without it, what is shipped")
     parser.add_argument("--work", type=Path, required=True, help="where the GIFs are kept")
     parser.add_argument("--out", type=Path, help="without it the tables are only printed")
     parser.add_argument("--pictures", type=int, default=18)
