@@ -243,10 +243,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="where the GIFs are kept")
     parser.add_argument("--out", type=Path, help="without it the tables are only printed")
     parser.add_argument("--pictures", type=int, default=18)
-    parser.add_argument("--image-guidance", type=float, nargs="+", default=[1.8], help="each is a row")
+    parser.add_argument("--image-guidance", type=float, nargs="+", default=[1.5], help="each is a row")
     parser.add_argument("--motions", type=int, nargs=2, default=[2, 16], help="the last is not included")
-    parser.add_argument("--sampling-steps", type=int, default=50)
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--sampling-steps", type=int, default=25)
+    parser.add_argument("--guidance", type=float, default=2.0)
     parser.add_argument("--samples", type=int, default=4, help="pictures on the sheet")
     parser.add_argument(
         "--shard", default="0/1", help="K/N: only every N-th GIF, from the K-th, and no table"

@@ -19,7 +19,7 @@ comes back; the GIF lies beside it.
   schedule=demo                   how motion grows: even, or demo, ablation, evaluation of the authors
   num_frames=8 duration_ms=250    of the GIF
   backbone=sd15 method=pix2gif_published size=256  as the weights were trained
-  edit.num_steps=50 edit.guidance=7.5 method.image_guidance=1.8 seed=1
+  edit.num_steps=50 edit.guidance=2 method.image_guidance=1.5 seed=1
   output=cat.gif quality=best
 
 example:
