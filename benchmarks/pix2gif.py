@@ -1,8 +1,8 @@
 """Measure whether GIFs of one picture move as far as was asked, and keep the picture, on EmojiWorld.
 
     giftune train sweeps=pix2gif_training
-    python benchmarks/pix2gif.py --runs runs/pix2gif_training --work WORK --out docs/results/pix2gif_variants
-    python benchmarks/pix2gif.py --work WORK --out docs/results/pix2gif
+    python benchmarks/pix2gif.py --runs runs/pix2gif_training --work WORK --out WORK/variants
+    python benchmarks/pix2gif.py --work WORK --out WORK/pix2gif
 
 Every training under --runs, or else the weights that come with giftune, draws pictures of pairs that the
 image model never saw, each with every motion of its range. What came out is measured from the picture to
