@@ -3,7 +3,7 @@
     python benchmarks/main_job.py --out docs/results/main_job
 
 8 clips x 3 edits (another subject, another background, another style) with the default settings, and
-arms that lack one thing each. Writes OUT.json (every edit) and OUT.md (means with 95 % intervals over clips).
+arms that lack one thing each, or, if asked for, edit in few steps. Writes OUT.json (every edit) and OUT.md (means with 95 % intervals over clips).
 """
 
 import argparse
@@ -30,6 +30,7 @@ from giftune.losses.combination import WeightedSum
 from giftune.losses.reconstruction import Reconstruction
 from giftune.losses.temporal import TemporalConsistency
 from giftune.methods.giftune import GifTune
+from giftune.sampling.solvers import DDIM, DPM_SOLVER, Solver
 from giftune.training.tuner import Tuner
 
 # subject, background, motion -> the other subject, background and style; no held-out pair among them
@@ -48,6 +49,8 @@ CLIPS = [
 class Arm(NamedTuple):
     pattern: Callable = sparse_causal
     inverted: bool = True
+    solver: Solver = DDIM
+    num_steps: int = 50
 
 
 ARMS = {
@@ -55,6 +58,10 @@ ARMS = {
     "no inversion": Arm(inverted=False),
     "no ST-attention": Arm(pattern=per_frame),
     "no ST-attention, no inversion": Arm(pattern=per_frame, inverted=False),
+}
+FEW = {
+    f"{solver.name}, {num_steps} steps": Arm(solver=solver, num_steps=num_steps)
+    for solver, num_steps in ((DDIM, 20), (DPM_SOLVER, 15), (DPM_SOLVER, 20), (DPM_SOLVER, 50))
 }
 
 
@@ -126,7 +133,8 @@ def measure(setting: Setting, oracle: Oracle, index: int, arms: dict[str, Arm]) 
         if arm.pattern not in methods:
             methods[arm.pattern] = tuned(setting, arm, world)
         method = methods[arm.pattern]
-        method.inversion_steps = 50 if arm.inverted else None
+        method.solver, method.num_steps = arm.solver, arm.num_steps
+        method.inversion_steps = arm.num_steps if arm.inverted else None
         edits = list(method.edit(world.clip, prompts, torch.Generator().manual_seed(setting.seed)))
         for (edited, wish), clip in zip(asked.items(), edits, strict=True):
             scores = score(oracle, world, clip.frames, wish)
@@ -183,7 +191,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--clips", type=int, nargs="+", default=list(range(len(CLIPS))), help="their numbers")
-    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument("--arms", nargs="+", choices=[*ARMS, *FEW], default=list(ARMS))
     parser.add_argument("--join", type=Path, nargs="+", help="only tabulate these JSON files together")
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--learning-rate", type=float, default=3e-3)
@@ -202,7 +210,7 @@ def main() -> None:
         parts = [json.loads(file.read_text()) for file in arguments.join]
         rows, facts = [row for part in parts for row in part["rows"]], parts[0]["facts"]
     else:
-        oracle, arms = load_oracle(), {name: ARMS[name] for name in arguments.arms}
+        oracle, arms = load_oracle(), {name: (ARMS | FEW)[name] for name in arguments.arms}
         rows = [row for index in arguments.clips for row in measure(setting, oracle, index, arms)]
         facts = setting._asdict() | provenance()
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
