@@ -2,8 +2,9 @@
 
     python benchmarks/main_job.py --out docs/results/main_job
 
-8 clips x 3 edits (another subject, another background, another style) with the default settings, and
-arms that lack one thing each, or, if asked for, edit in few steps. Writes OUT.json (every edit) and OUT.md (means with 95 % intervals over clips).
+8 clips x 3 edits (another subject, another background, another style) with the default settings, and arms
+that lack one thing each, or, if asked for, edit in few steps. Writes OUT.json (every edit) and OUT.md
+(means with 95 % intervals over clips).
 """
 
 import argparse
