@@ -6,8 +6,8 @@
         --frames 8 16 32 64 128 --side 256 --sizes 256 384 512 768
 
 A step of tuning and a guided step of one prompt, with all frames at once and with windows of --window frames,
-everything in --dtype without checkpointing: memory is that of the whole job less that of the weights, which
-are known without measuring. Stable Diffusion 1.x at its full size with random weights, or the embedded model.
+everything in --dtype without checkpointing; memory is the most that the process, or the GPU, held, weights
+included. Stable Diffusion 1.x at its full size with random weights, or the embedded model.
 Writes OUT.json, OUT.md and OUT.png.
 """
 
