@@ -2,7 +2,9 @@
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const press = (key) => document.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
 const seen = JSON.parse(sessionStorage.getItem("seen") || "[]");
-const look = () => {
+const look = async () => {
+  await Promise.all([...images.values()].map((picture) => picture.decode()));
+  await wait(100); // and until the clock has drawn them
   const drawn = document.createElement("canvas").getContext("2d");
   drawn.drawImage(one("#left"), 0, 0);
   const painted = drawn.getImageData(0, 0, 8, 8).data.some((value) => value > 0);
@@ -13,11 +15,11 @@ async function rate() {
     one("#rater").value = "A <b>";
     one("#who").requestSubmit();
     await wait(400);
-    look();
+    await look();
     press("ArrowLeft");
     press("ArrowLeft"); // the same press twice
     await wait(400);
-    look();
+    await look();
     document.querySelector("[data-side=right]").click();
     await wait(400);
     sessionStorage.setItem("seen", JSON.stringify(seen));
@@ -25,7 +27,7 @@ async function rate() {
     return;
   }
   await wait(400);
-  look();
+  await look();
   press("ArrowRight");
   await wait(400);
   press("Backspace");

@@ -3,10 +3,7 @@ import hashlib
 import io
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
-from html import unescape
 from pathlib import Path
 
 import pytest
@@ -19,6 +16,7 @@ from giftune.report.animation import Sheets
 from giftune.report.collect import collect
 from giftune.report.study import design, key
 from giftune.report.study_page import render_study
+from tests.browser import shown_in_browser
 from tests.report.test_page import EVIL, Page
 
 DRIVER = Path(__file__).with_name("study_driver.js")
@@ -105,25 +103,21 @@ def test_a_source_that_is_gone_is_left_out_and_a_damaged_edit_is_refused(study, 
 
 def test_a_rater_in_a_browser(html, study, tmp_path):
     """Answers by key and by button, reloads, goes back, changes an answer, skips, and saves."""
-    if (browser := shutil.which("chromium")) is None:
-        pytest.skip("chromium is not here")
     driver = DRIVER.read_text()
     digest = base64.b64encode(hashlib.sha256(driver.encode()).digest()).decode()
     page = html.replace("; base-uri", f" 'sha256-{digest}'; base-uri").replace(
         "</body>", f"<script>{driver}</script></body>"
     )
     (tmp_path / "page.html").write_text(page)
-    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=60000", "--dump-dom"]
-    command = [browser, *flags, f"--user-data-dir={tmp_path / 'profile'}", (tmp_path / "page.html").as_uri()]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
-    report = json.loads(unescape(re.search(r'<pre id="report">(.*)</pre>', shown, re.DOTALL)[1]))
+    wanted = "document.querySelector('#report')?.textContent"
+    report = json.loads(shown_in_browser(tmp_path / "page.html", wanted, tmp_path / "profile"))
     first, second = study.trials[:2]
     steps = [(trial, question) for trial in (first, second) for question in trial.questions]
     content = key(study, "t", 0)
     assert [seen["question"] for seen in report["seen"]] == [content["questions"][q] for _, q in steps[:3]]
     assert [seen["prompt"] for seen in report["seen"]] == [trial.left.prompt for trial, _ in steps[:3]]
     assert [seen["count"] for seen in report["seen"]] == [f"question {n} of 10" for n in (1, 2, 3)]
-    assert any(seen["painted"] for seen in report["seen"])
+    assert all(seen["painted"] for seen in report["seen"])
     assert report["before"] == "true", "going back shows what was answered"
     assert report["name"] == f"answers-{study.name}-A_b_.json" and "3 of 10" in report["summary"]
     answers = json.loads(report["saved"])["answers"]
