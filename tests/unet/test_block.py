@@ -6,6 +6,7 @@ from giftune.attention.patterns import sparse_causal
 from giftune.attention.processor import CrossFrameAttnProcessor
 from giftune.errors import InputError
 from giftune.unet.block import SpatioTemporalBlock
+from giftune.unet.motion_transformer import MotionTransformer
 from giftune.unet.temporal import TemporalAttention
 
 
@@ -16,6 +17,7 @@ def block(awaken) -> BasicTransformerBlock:
     for attn in (block.attn1, block.attn2):
         attn.set_processor(CrossFrameAttnProcessor(sparse_causal))
     block.temporal = TemporalAttention(8, num_heads=2, head_dim=4)
+    block.motion = None
     awaken(block)
     return block
 
@@ -30,6 +32,22 @@ def test_time_comes_after_everything_the_image_block_does(block, rng):
     # Checkpointing passes the arguments by position.
     by_position = block(hidden, None, text, None, None, {"num_frames": 5}, None)
     torch.testing.assert_close(by_position, expected)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("temporal", [True, False])
+def test_a_motion_transformer_comes_last_and_reads_the_text(block, temporal, rng):
+    hidden, text = torch.randn(5, 6, 8, generator=rng), torch.randn(1, 7, 12, generator=rng)
+    block.motion = MotionTransformer(8, num_heads=2, text_width=12)
+    torch.nn.init.normal_(block.motion.to_out.weight)
+    if not temporal:
+        block.temporal = None
+    kwargs = {"encoder_hidden_states": text, "cross_attention_kwargs": {"num_frames": 5}}
+    expected = block(hidden, **kwargs)  # as the image model's block
+    expected = block.temporal(expected, 5) if temporal else expected
+    expected = block.motion(expected, 5, text)
+    block.__class__ = SpatioTemporalBlock
+    torch.testing.assert_close(block(hidden, **kwargs), expected)
 
 
 @pytest.mark.parametrize("kwargs", [None, {}])

@@ -18,13 +18,21 @@ def everything(unet, apply_to="every_step", join="concat", pattern=per_frame):
     torch.manual_seed(1)
     mapping = MappingNetwork(width=8, apply_to=apply_to)
     tokens = FrameTokens(12, num_tokens=2, join=join, num_heads=2)
-    return inflate(unet, pattern, frame_code=True, temporal_conv=True, mapping=mapping, tokens=tokens)
+    return inflate(
+        unet,
+        pattern,
+        frame_code=True,
+        temporal_conv=True,
+        mapping=mapping,
+        tokens=tokens,
+        transformer=True,
+    )
 
 
 def awaken(video, rng):
     with torch.no_grad():
         for name, parameter in video.named_parameters():
-            if any(part in name for part in ("temporal", "gate", "mapping.conv_out")):
+            if any(part in name for part in ("temporal", "motion", "gate", "mapping.conv_out")):
                 parameter.add_(0.1 * torch.randn(parameter.shape, generator=rng))
 
 
@@ -50,7 +58,9 @@ def test_everything_off_is_as_before_to_the_last_bit(make_unet, batch):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("part", ["temporal.to_out", "conv1.temporal", "conv2.temporal", "gate", "mapping"])
+@pytest.mark.parametrize(
+    "part", ["temporal.to_out", "motion.to_out", "conv1.temporal", "conv2.temporal", "gate", "mapping"]
+)
 def test_every_part_has_a_say(make_unet, batch, rng, part):
     video = everything(make_unet())
     before = video(*batch)
@@ -113,7 +123,10 @@ def test_only_what_is_new_is_new(make_unet):
     video = everything(make_unet())
     state = video.unet.state_dict()
     assert all(torch.equal(state[key], value) for key, value in image.items())
-    assert all(".temporal." in key or key.endswith("processor.gate") for key in state.keys() - image.keys())
+    assert all(
+        ".temporal." in key or ".motion." in key or key.endswith("processor.gate")
+        for key in state.keys() - image.keys()
+    )
     convs = [m for m in video.modules() if isinstance(m, PseudoConv3d)]
     assert len(convs) == 2 * sum(type(m).__name__ == "ResnetBlock2D" for m in video.modules())
     processors = video.unet.attn_processors

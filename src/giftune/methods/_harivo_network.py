@@ -16,13 +16,21 @@ from giftune.losses.contrastive import DecoupledContrastive
 from giftune.unet.frame_tokens import FrameTokens
 from giftune.unet.mapping import MappingNetwork
 from giftune.unet.motion_parts import MotionParts, inflate_with
+from giftune.unet.motion_transformer import MotionTransformer
 from giftune.unet.temporal import TemporalAttention
 from giftune.unet.temporal_conv import TemporalConv
 from giftune.unet.video_unet import VideoUNet
 from giftune.unet.weights import load_weights, save_weights
 
 EMBEDDED = "emojiworld"
-NEW = (TemporalAttention, TemporalConv, MappingNetwork, FrameTokens, FrameTokenAttnProcessor)
+NEW = (
+    TemporalAttention,
+    TemporalConv,
+    MotionTransformer,
+    MappingNetwork,
+    FrameTokens,
+    FrameTokenAttnProcessor,
+)
 
 
 def harivo_network(unet: UNet2DConditionModel, parts: MotionParts, seed: int) -> VideoUNet:
@@ -47,7 +55,13 @@ def identity(network: VideoUNet, noise: str) -> dict[str, Any]:
     config = network.unet.config
     return {
         "method": "harivo",
-        **{"temporal_conv": False, "mapping": "none", "tokens": "none", **network.architecture},
+        **{
+            "temporal_conv": False,
+            "transformer": "none",
+            "mapping": "none",
+            "tokens": "none",
+            **network.architecture,
+        },
         "noise": noise,
         "widths": list(config.block_out_channels),
         "text_width": config.cross_attention_dim,

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
-from einops import rearrange, repeat
+from einops import repeat
 from jaxtyping import Float
 from torch import Generator, Tensor
 
 from giftune.attention.recording import recorded
-from giftune.backbone.latents import encode
 from giftune.backbone.stable_diffusion import Backbone
 from giftune.clip import Clip
 from giftune.diffusion.noise import independent, mixed, progressive
@@ -30,6 +29,7 @@ from giftune.methods._harivo_inside import Inside
 from giftune.methods._harivo_network import harivo_network, identity, load, projected_contrast, save
 from giftune.methods.base import Example, OnProgress
 from giftune.methods.controlled import StructuralControl
+from giftune.methods.kept_latents import KeptLatents
 from giftune.methods.workspace import Workspace, noise_like, require_sampling
 from giftune.sampling.mitigating_gradient import MitigatingGradient
 from giftune.sampling.sampler import Denoise
@@ -54,9 +54,10 @@ class Harivo:
     An edit takes size, number of frames and timing of its clip, and draws the prompt from noise. `mapping` is
     a network in front of the U-Net, at every step or where sampling starts (`mapping_at`), or, without
     parameters, a noise whose frames are alike (PYoCo, with its ratio `a`). `tokens` is how text of each
-    frame's own joins the prompt. `control` adds structure of the clip to edits. `weights` None is the image
-    model, frame by frame; "emojiworld" comes with giftune; a file may have been trained on another checkpoint
-    of the same widths. A loss with weight 0 is not computed. Raises `InputError` for settings out of range.
+    frame's own joins the prompt; with `transformer` layers over the whole clip read it too. `control` adds
+    structure of the clip to edits. `weights` None is the image model, frame by frame; "emojiworld" comes with
+    giftune; a file may have been trained on another checkpoint of the same widths. A loss with weight 0 is
+    not computed. Raises `InputError` for settings out of range.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Harivo:
         num_tokens: int = 4,
         frame_code: bool = True,
         temporal_conv: bool = True,
+        transformer: bool = True,
         image_prior_weight: float = 0.1,
         attention_weight: float = 0.1,
         contrastive_weight: float = 0.01,
@@ -106,12 +108,13 @@ class Harivo:
         self._noise((1, 1, 1, 1, 1), Generator())  # refuses an impossible `a`
         self._image_model = ImageModel(backbone.unet)
         mapped = mapping_at if mapping == "conv3d" else "none"
-        parts = MotionParts(frame_code, temporal_conv, mapped, tokens, num_tokens)
+        parts = MotionParts(frame_code, temporal_conv, mapped, tokens, num_tokens, transformer)
         self.network = harivo_network(backbone.unet, parts, seed)
         self._contrastive = projected_contrast(self.network.unet, seed)
         if contrastive_weight:  # in the network, because it learns; no file has it
             self.network.contrastive = self._contrastive
         self._inside = Inside(self.network.unet, bool(attention_weight))
+        self._latents = KeptLatents(backbone)
         self._identity = identity(self.network, f"{mapping} {a}" if mapping in NOISES else "independent")
         if gradient_checkpointing:  # "auto" is for one clip of a known size, and counts as true here
             self.network.enable_gradient_checkpointing()
@@ -189,12 +192,7 @@ class Harivo:
         self, frames: Float[Tensor, "b f 3 H W"], generator: Generator
     ) -> Float[Tensor, "b c f h w"]:
         """A sample of the clips' latents."""
-        vae = self.backbone.vae.to(self.device)
-        posterior = encode(vae, rearrange(frames, "b f c h w -> (b f) c h w"))
-        mean, std = (
-            rearrange(part, "c (b f) h w -> b c f h w", b=len(frames))
-            for part in (posterior.mean, posterior.std)
-        )
+        mean, std = self._latents(frames)
         return mean + std * noise_like(mean, generator)
 
     def _drawn(self, latents: Float[Tensor, "b c f h w"], generator: Generator) -> Float[Tensor, "b c f h w"]:

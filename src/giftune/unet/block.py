@@ -1,4 +1,4 @@
-"""The transformer block of the image U-Net with temporal attention at its end."""
+"""The transformer block of the image U-Net with layers over frames at its end."""
 
 from typing import Any
 
@@ -6,16 +6,19 @@ from diffusers.models.attention import BasicTransformerBlock
 from torch import Tensor
 
 from giftune.errors import InputError
+from giftune.unet.motion_transformer import MotionTransformer
 from giftune.unet.temporal import TemporalAttention
 
 
 class SpatioTemporalBlock(BasicTransformerBlock):
     """Self-attention, cross-attention, feed-forward, then attention over frames, in Tune-A-Video's order.
 
-    Never constructed: `inflate` attaches `temporal` to a block and gives it this class, so no key moves.
+    A motion transformer may follow. Never constructed: `inflate` attaches `temporal` and `motion` to a block,
+    either of which may be None, and gives it this class, so no key moves.
     """
 
-    temporal: TemporalAttention
+    temporal: TemporalAttention | None
+    motion: MotionTransformer | None
 
     # The order of arguments is diffusers': under gradient checkpointing they arrive by position.
     def forward(
@@ -41,4 +44,9 @@ class SpatioTemporalBlock(BasicTransformerBlock):
             class_labels,
             added_cond_kwargs,
         )
-        return self.temporal(hidden_states, cross_attention_kwargs["num_frames"])
+        num_frames = cross_attention_kwargs["num_frames"]
+        if self.temporal is not None:
+            hidden_states = self.temporal(hidden_states, num_frames)
+        if self.motion is not None:
+            hidden_states = self.motion(hidden_states, num_frames, encoder_hidden_states)
+        return hidden_states

@@ -16,6 +16,7 @@ from giftune.unet._supported import require_supported
 from giftune.unet.block import SpatioTemporalBlock
 from giftune.unet.frame_tokens import FrameTokens
 from giftune.unet.mapping import MappingNetwork
+from giftune.unet.motion_transformer import MotionTransformer
 from giftune.unet.norm import PooledGroupNorm
 from giftune.unet.temporal import TemporalAttention
 from giftune.unet.temporal_conv import add_temporal_conv
@@ -31,23 +32,24 @@ def inflate(
     temporal_conv: bool = False,
     mapping: MappingNetwork | None = None,
     tokens: FrameTokens | None = None,
+    transformer: bool = False,
 ) -> VideoUNet:
     """Give `unet` attention across frames; every key and, for a still, every output of the image model stays.
 
     With `temporal` each transformer block ends in attention over frames, which know their positions with
     `frame_code`; with `norm` "pooled" the group norms outside the transformers share their statistics over
     frames, as in Tune-A-Video. With `temporal_conv` each convolution of a ResNet is followed by one in time,
-    as in Make-A-Video. `mapping` goes in front of the network, `tokens` into its cross-attention. Each of
-    these changes nothing at first. Raises `InputError` for a network built otherwise than those of Stable
+    as in Make-A-Video. `mapping` goes in front of the network, `tokens` into its cross-attention. With
+    `transformer` each transformer block ends in one over the clip that reads the text. Each of these changes
+    nothing at first. Raises `InputError` for a network built otherwise than those of Stable
     Diffusion 1.x and 2.x.
     """
     if norm not in ("per_frame", "pooled"):
         raise InputError(f"norm is {norm!r}, it must be 'per_frame' or 'pooled'")
     require_supported(unet)
     unet.set_attn_processor(CrossFrameAttnProcessor(pattern))
-    if temporal:
-        for block in _blocks(unet):
-            _add_temporal(block, frame_code)
+    if temporal or transformer:
+        _add_over_frames(unet, temporal, frame_code, transformer)
     if temporal_conv:
         for resnet in [module for module in unet.modules() if isinstance(module, ResnetBlock2D)]:
             add_temporal_conv(resnet.conv1)
@@ -83,11 +85,19 @@ def _blocks(unet: UNet2DConditionModel) -> list[BasicTransformerBlock]:
     return [module for module in unet.modules() if isinstance(module, BasicTransformerBlock)]
 
 
-def _add_temporal(block: BasicTransformerBlock, frame_code: bool) -> None:
-    temporal = TemporalAttention(block.dim, block.num_attention_heads, block.attention_head_dim, frame_code)
-    like = block.attn1.to_q.weight
-    block.temporal = temporal.to(like.device, like.dtype)
-    block.__class__ = SpatioTemporalBlock
+def _add_over_frames(unet: UNet2DConditionModel, temporal: bool, frame_code: bool, transformer: bool) -> None:
+    """All attention first, so that it draws the same weights whatever follows it."""
+    blocks = _blocks(unet)
+    for block in blocks:
+        heads, width = block.num_attention_heads, block.attention_head_dim
+        block.temporal = TemporalAttention(block.dim, heads, width, frame_code) if temporal else None
+    for block in blocks:
+        heads, text_width = block.num_attention_heads, unet.config.cross_attention_dim
+        block.motion = MotionTransformer(block.dim, heads, text_width) if transformer else None
+        for layer in (block.temporal, block.motion):
+            if layer is not None:
+                layer.to(unet.device, unet.dtype)
+        block.__class__ = SpatioTemporalBlock
 
 
 def _let_see(unet: UNet2DConditionModel, tokens: FrameTokens, pattern: Pattern) -> None:

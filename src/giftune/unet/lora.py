@@ -55,7 +55,8 @@ def add_lora(module: nn.Module, lora: Lora, generator: Generator, whole: Sequenc
     Raises `InputError` for tuned layers that are not linear.
     """
     assert lora.rank is not None, "without a rank there is nothing to add"
-    for block in [block for block in module.modules() if isinstance(block, SpatioTemporalBlock)]:
+    blocks = [block for block in module.modules() if isinstance(block, SpatioTemporalBlock)]
+    for block in [block for block in blocks if block.temporal is not None]:
         for projection in ("to_q", "to_k", "to_v"):
             start = getattr(block.attn1, projection).weight.detach()
             getattr(block.temporal, projection).weight.data.copy_(start)

@@ -21,7 +21,8 @@ class MotionParts:
 
     `frame_code` tells attention over frames their positions; `temporal_conv` follows each convolution of a
     ResNet; `mapping` is in front of the network, at every step or where a sampler starts; `tokens` are
-    `num_tokens` of text for each frame, and how they join the prompt. Raises `InputError` for other names.
+    `num_tokens` of text for each frame, and how they join the prompt; `transformer` is one over the whole
+    clip that reads the prompt, behind attention over frames. Raises `InputError` for other names.
     """
 
     frame_code: bool = False
@@ -29,6 +30,7 @@ class MotionParts:
     mapping: str = "none"
     tokens: str = "none"
     num_tokens: int = 4
+    transformer: bool = False
 
     def __post_init__(self) -> None:
         for name, value, known in (("mapping", self.mapping, Where), ("tokens", self.tokens, Join)):
@@ -41,6 +43,7 @@ class MotionParts:
         """What ends so is new, besides the attention over frames that a video network has anyway."""
         return [
             *(["conv1.temporal", "conv2.temporal"] if self.temporal_conv else []),
+            *(["motion"] if self.transformer else []),
             *(["mapping"] if self.mapping != "none" else []),
             *(["tokens", "attn2.processor"] if self.tokens != "none" else []),
         ]
@@ -66,7 +69,15 @@ def inflate_with(
         tokens = None if parts.tokens == "none" else FrameTokens(width, parts.num_tokens, join)
         torch.manual_seed(seed)
         network = inflate(
-            unet, pattern, temporal, norm, parts.frame_code, parts.temporal_conv, mapping, tokens
+            unet,
+            pattern,
+            temporal,
+            norm,
+            parts.frame_code,
+            parts.temporal_conv,
+            mapping,
+            tokens,
+            parts.transformer,
         )
     for part in (mapping, tokens):
         if part is not None:

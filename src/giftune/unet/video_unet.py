@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from giftune.unet.frame_tokens import FrameTokens
 from giftune.unet.lora import low_rank
 from giftune.unet.mapping import MappingNetwork
+from giftune.unet.motion_transformer import MotionTransformer
 from giftune.unet.norm import PooledGroupNorm
 from giftune.unet.temporal import TemporalAttention
 from giftune.unet.temporal_conv import PseudoConv3d
@@ -72,12 +73,14 @@ class VideoUNet(nn.Module):
         """What `inflate` made of the image model, as metadata for tuned weights."""
         pattern = next(iter(self.unet.attn_processors.values())).pattern
         temporal = [module for module in self.unet.modules() if isinstance(module, TemporalAttention)]
+        motion = [module for module in self.unet.modules() if isinstance(module, MotionTransformer)]
         return {
             "pattern": getattr(pattern, "__name__", repr(pattern)),
             "temporal": "frame code" if temporal and temporal[0].frame_code else bool(temporal),
             "norm": "pooled" if self._pooled_norms else "per_frame",
             **low_rank(self.unet),
             **({"temporal_conv": True} if self._temporal_convs else {}),
+            **({"transformer": motion[0].architecture} if motion else {}),
             **({"mapping": self.mapping.architecture} if self.mapping is not None else {}),
             **({"tokens": self.tokens.architecture} if self.tokens is not None else {}),
         }
