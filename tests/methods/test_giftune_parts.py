@@ -11,7 +11,7 @@ from giftune.errors import InputError
 from giftune.unet.lora import Lora, lora_layers
 from giftune.unet.motion_parts import MotionParts
 
-ALL = MotionParts(True, True, "every_step", "concat")
+ALL = MotionParts(True, True, "every_step", "concat", transformer=True)
 NOISE_ONLY = MotionParts(mapping="initial_noise_only")
 
 
@@ -65,7 +65,7 @@ def test_every_part_learns_beside_what_learnt_before(make, clip, temporal):
     method = awaken(make(parts=ALL, temporal=temporal, gradient_checkpointing=True))
     assert with_gradient(method, clip) == set(method.trainable())
     added = set(method.trainable()) - set(make(temporal=temporal).trainable())
-    for part in ("conv1.temporal", "conv2.temporal", "attn2.processor.gate", "mapping.", "tokens."):
+    for part in ("conv1.temporal", "conv2.temporal", ".motion.", "attn2.processor.gate", "mapping.", "tokens."):
         assert any(part in name for name in added)
     assert not any("norm" in name for name in added), "norms keep their weights, as everywhere"
     frozen = make(parts=ALL, frozen=["mapping", "tokens"]).trainable()
@@ -126,7 +126,7 @@ def test_weights_return(make, clip, tmp_path):
         method.trainable()
     )
     plain = UNet2DConditionModel.from_config(method.network.unet.config).state_dict()
-    new = ("temporal", "mapping", "tokens", "gate")
+    new = ("temporal", "motion", "mapping", "tokens", "gate")
     assert {key for key in keys if not any(part in key for part in new)} <= set(plain)
     fresh = make(parts=ALL, seed=9)
     before = edited(fresh, clip)

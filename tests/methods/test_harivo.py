@@ -117,7 +117,7 @@ def test_only_what_is_new_learns_and_all_of_it(make, batch, mapping_at, monkeypa
     with_gradient = {
         name for name, p in method.network.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0
     }
-    new = ("temporal.", "mapping.", "tokens.", "processor.gate", "contrastive.")
+    new = ("temporal.", "motion.", "mapping.", "tokens.", "processor.gate", "contrastive.")
     everything = {name for name, _ in method.network.named_parameters()}
     assert with_gradient == set(method.trainable()) == {n for n in everything if any(p in n for p in new)}
     frozen = [method.backbone.vae, method.backbone.text_encoder, method._image_model.unet]

@@ -40,7 +40,8 @@ def test_results_stay(rng, monkeypatch):
     block = BasicTransformerBlock(8, 2, 4, cross_attention_dim=12).eval()
     for attention in (block.attn1, block.attn2):
         attention.set_processor(CrossFrameAttnProcessor(sparse_causal))
-    block.temporal, block.__class__ = TemporalAttention(8, 2, 4), SpatioTemporalBlock
+    block.temporal, block.motion = TemporalAttention(8, 2, 4), None
+    block.__class__ = SpatioTemporalBlock
     block.temporal.to_out.weight.normal_(generator=rng)
     hidden, text = torch.randn(10, 16, 8, generator=rng), torch.randn(2, 7, 12, generator=rng)
     inputs = {"encoder_hidden_states": text, "cross_attention_kwargs": {"num_frames": 5}}

@@ -144,6 +144,7 @@ def test_the_architecture_tells_what_is_on(make_unet):
         "temporal": "frame code",
         "norm": "per_frame",
         "temporal_conv": True,
+        "transformer": "over clip and text, 1 deep",
         "mapping": "initial_noise_only 8 x 2",
         "tokens": "concat 2, 2 layers, 2 heads",
     }

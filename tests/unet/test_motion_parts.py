@@ -8,7 +8,7 @@ from giftune.unet.motion_parts import MotionParts, inflate_with
 from giftune.unet.trainable import ending, select_trainable
 from giftune.unet.video_unet import VideoUNet
 
-ALL = MotionParts(True, True, "every_step", "concat")
+ALL = MotionParts(True, True, "every_step", "concat", transformer=True)
 WIDTH = {"cross_attention_dim": 16}
 
 
@@ -42,6 +42,7 @@ def test_attention_over_frames_starts_alike_whatever_is_added(make_unet):
         MotionParts(temporal_conv=True),
         MotionParts(mapping="initial_noise_only"),
         MotionParts(tokens="decoupled"),
+        MotionParts(transformer=True),
         ALL,
     ],
 )

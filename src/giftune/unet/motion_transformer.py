@@ -43,7 +43,7 @@ class MotionTransformer(nn.Module):
     @property
     def architecture(self) -> str:
         """What is built, as metadata for trained weights."""
-        return f"{len(self.layers)} layers over clip and text"
+        return f"over clip and text, {len(self.layers)} deep"
 
 
 class _Layer(nn.Module):
