@@ -65,7 +65,14 @@ def test_every_part_learns_beside_what_learnt_before(make, clip, temporal):
     method = awaken(make(parts=ALL, temporal=temporal, gradient_checkpointing=True))
     assert with_gradient(method, clip) == set(method.trainable())
     added = set(method.trainable()) - set(make(temporal=temporal).trainable())
-    for part in ("conv1.temporal", "conv2.temporal", ".motion.", "attn2.processor.gate", "mapping.", "tokens."):
+    for part in (
+        "conv1.temporal",
+        "conv2.temporal",
+        ".motion.",
+        "attn2.processor.gate",
+        "mapping.",
+        "tokens.",
+    ):
         assert any(part in name for name in added)
     assert not any("norm" in name for name in added), "norms keep their weights, as everywhere"
     frozen = make(parts=ALL, frozen=["mapping", "tokens"]).trainable()
