@@ -14,6 +14,7 @@ from giftune.attention.patterns import per_frame
 from giftune.errors import InputError
 from giftune.losses.contrastive import DecoupledContrastive
 from giftune.unet.frame_tokens import FrameTokens
+from giftune.unet.frame_words import FrameWords
 from giftune.unet.mapping import MappingNetwork
 from giftune.unet.motion_parts import MotionParts, inflate_with
 from giftune.unet.motion_transformer import MotionTransformer
@@ -27,6 +28,7 @@ NEW = (
     TemporalAttention,
     TemporalConv,
     MotionTransformer,
+    FrameWords,
     MappingNetwork,
     FrameTokens,
     FrameTokenAttnProcessor,
@@ -88,5 +90,5 @@ def load(network: VideoUNet, path: str | Path, expected: Mapping[str, Any]) -> N
 
 def _exported(network: VideoUNet) -> nn.Module:
     """Without what only the training needs."""
-    parts = {"unet": network.unet, "mapping": network.mapping, "tokens": network.tokens}
-    return nn.ModuleDict({name: part for name, part in parts.items() if part is not None})
+    names = ("unet", "mapping", "tokens", "words")
+    return nn.ModuleDict({name: part for name in names if (part := getattr(network, name)) is not None})

@@ -46,11 +46,12 @@ class Controlled(nn.Module):
     ) -> Float[Tensor, "b c f h w"]:
         """The network's prediction for each frame."""
         b, _, f, _, _ = latents.shape
+        encoded = text[..., : self.video_network.unet.config.cross_attention_dim]  # without words
         down, middle = self.control.residuals(
             [_tiled(part, b * f) for part in self.encoded],
             rearrange(latents, "b c f h w -> (b f) c h w"),
             repeat(torch.as_tensor(t, device=latents.device).expand(b), "b -> (b f)", f=f),
-            repeat(text, "b n d -> (b f) n d", f=f),
+            repeat(encoded, "b n d -> (b f) n d", f=f),
             self.scale,
         )
         number = self.video_network.unet.dtype  # of the features; the latents may be wider

@@ -97,7 +97,8 @@ class GifTune:
             raise InputError(
                 f"gradient_checkpointing is {gradient_checkpointing!r}, it must be true, false or 'auto'."
             )
-        self.workspace = Workspace(backbone, cache)
+        parts = MotionParts() if parts is None else parts
+        self.workspace = Workspace(backbone, cache, words=parts.transformer)
         require_sampling(self.workspace, batch_size, num_steps, inversion_steps or 1)
         self.backbone, self.schedule = backbone, backbone.schedule
         self.device, self.dtype = backbone.device, backbone.dtype
@@ -106,7 +107,6 @@ class GifTune:
         self.inversion_steps, self.batch_size = inversion_steps, batch_size
         self.gradient_checkpointing, self.solver = gradient_checkpointing, solver
         self.window = Windows() if window is None else window
-        parts = MotionParts() if parts is None else parts
         if parts.mapping == "initial_noise_only" and inversion_steps is not None:
             raise InputError("parts.mapping is 'initial_noise_only', which needs inversion=none.")
         self.network = inflate_with(backbone.unet, parts, pattern, seed, temporal, norm)  # type: ignore[arg-type]
@@ -184,7 +184,8 @@ class GifTune:
     def quick(self) -> "GifTune":
         """Few steps, and no cache: an inversion with weights of the moment is of no use later."""
         other = copy.copy(self)
-        other.workspace, other.num_steps = Workspace(self.backbone), min(10, self.num_steps)
+        other.workspace = Workspace(self.backbone, words=self.workspace.words)
+        other.num_steps = min(10, self.num_steps)
         other.inversion_steps = self.inversion_steps and other.num_steps
         return other
 

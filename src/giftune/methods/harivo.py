@@ -25,6 +25,7 @@ from giftune.losses.attention_consistency import attention_consistency
 from giftune.losses.image_prior import image_prior
 from giftune.losses.reconstruction import Reconstruction
 from giftune.losses.step import DenoisingStep
+from giftune.losses.temporal_deviation import temporal_deviation
 from giftune.methods._harivo_inside import Inside
 from giftune.methods._harivo_network import harivo_network, identity, load, projected_contrast, save
 from giftune.methods.base import Example, OnProgress
@@ -54,7 +55,7 @@ class Harivo:
     An edit takes size, number of frames and timing of its clip, and draws the prompt from noise. `mapping` is
     a network in front of the U-Net, at every step or where sampling starts (`mapping_at`), or, without
     parameters, a noise whose frames are alike (PYoCo, with its ratio `a`). `tokens` is how text of each
-    frame's own joins the prompt; with `transformer` layers over the whole clip read it too. `control` adds
+    frame's own joins the prompt; with `transformer` layers over the whole clip read its words. `control` adds
     structure of the clip to edits. `weights` None is the image model, frame by frame; "emojiworld" comes with
     giftune; a file may have been trained on another checkpoint of the same widths. A loss with weight 0 is
     not computed. Raises `InputError` for settings out of range.
@@ -72,6 +73,7 @@ class Harivo:
         frame_code: bool = True,
         temporal_conv: bool = True,
         transformer: bool = True,
+        deviation_weight: float = 0.0,
         image_prior_weight: float = 0.1,
         attention_weight: float = 0.1,
         contrastive_weight: float = 0.01,
@@ -88,6 +90,7 @@ class Harivo:
         cache: str | Path | None = None,
     ) -> None:
         self.loss_weights = {
+            "deviation": deviation_weight,
             "image_prior": image_prior_weight,
             "attention": attention_weight,
             "contrastive": contrastive_weight,
@@ -95,7 +98,7 @@ class Harivo:
         _require(self.loss_weights, caption_dropout)
         if control is not None:
             control.require_fit(backbone)
-        self.workspace = Workspace(backbone, cache)
+        self.workspace = Workspace(backbone, cache, words=transformer)
         require_sampling(self.workspace, batch_size, num_steps)
         self.backbone, self.schedule, self.control = backbone, backbone.schedule, control
         self.device, self.dtype = backbone.device, backbone.dtype
@@ -150,6 +153,8 @@ class Harivo:
             prediction = self.workspace.predict(self.network, given, t, text)
         step = DenoisingStep(noisy, prediction, target(x0, noise, alpha_bar, kind), x0, t, alpha_bar, kind)
         found = {"reconstruction": (self._reconstruction(step), 1.0)}
+        if weight := self.loss_weights["deviation"]:
+            found["deviation"] = (temporal_deviation(step), weight)
         if weight := self.loss_weights["image_prior"]:
             alone = self.workspace.predict(self._image_model, noisy, t, text)
             found["image_prior"] = (image_prior(prediction, alone), weight)

@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from giftune.backbone.latents import decode, encode
 from giftune.backbone.stable_diffusion import Backbone
-from giftune.backbone.text import encode_prompts
+from giftune.backbone.text import embed_words, encode_prompts
 from giftune.clip import Clip
 from giftune.diffusion.noise import independent
 from giftune.errors import InputError
@@ -30,13 +30,17 @@ Plan = Callable[[Sequence[str]], tuple[Denoise, Float[Tensor, "b c f h w"]]]
 
 
 class Workspace:
-    """`cache` is a folder for encoded and inverted latents; without it nothing is remembered."""
+    """`cache` is a folder for encoded and inverted latents; without it nothing is remembered.
 
-    def __init__(self, backbone: Backbone, cache: str | Path | None = None) -> None:
+    With `words` texts are twice as wide: what they were encoded to, then their words (`embed_words`).
+    """
+
+    def __init__(self, backbone: Backbone, cache: str | Path | None = None, words: bool = False) -> None:
         self.backbone, self.schedule = backbone, backbone.schedule
         self.device, self.dtype = backbone.device, backbone.dtype
         self.fingerprint = fingerprint(backbone.unet)
         self.cache = None if cache is None else Path(cache)
+        self.words = words
 
     def posterior(self, clip: Clip) -> tuple[Float[Tensor, "1 c f h w"], Float[Tensor, "1 c f h w"]]:
         """Mean and standard deviation of the clip's latents."""
@@ -57,7 +61,10 @@ class Workspace:
 
     def text(self, prompts: Sequence[str]) -> Float[Tensor, "b n d"]:
         encoder = self.backbone.text_encoder.to(self.device)
-        return encode_prompts(self.backbone.tokenizer, encoder, prompts).float()
+        encoded = encode_prompts(self.backbone.tokenizer, encoder, prompts).float()
+        if not self.words:
+            return encoded
+        return torch.cat([encoded, embed_words(self.backbone.tokenizer, encoder, prompts).float()], dim=-1)
 
     def decode(self, latents: Float[Tensor, "b c f h w"]) -> Float[Tensor, "b f 3 H W"]:
         return decode(self.backbone.vae.to(self.device), latents)

@@ -6,6 +6,7 @@ from diffusers.models.attention import BasicTransformerBlock
 from torch import Tensor
 
 from giftune.errors import InputError
+from giftune.unet.frame_words import ClipWords
 from giftune.unet.motion_transformer import MotionTransformer
 from giftune.unet.temporal import TemporalAttention
 
@@ -34,19 +35,22 @@ class SpatioTemporalBlock(BasicTransformerBlock):
     ) -> Tensor:
         if not cross_attention_kwargs or "num_frames" not in cross_attention_kwargs:
             raise InputError("num_frames is missing: call an inflated U-Net through giftune's VideoUNet")
+        known = dict(cross_attention_kwargs)
+        clip: ClipWords | None = known.pop("clip", None)
         hidden_states = super().forward(
             hidden_states,
             attention_mask,
             encoder_hidden_states,
             encoder_attention_mask,
             timestep,
-            cross_attention_kwargs,
+            known,
             class_labels,
             added_cond_kwargs,
         )
-        num_frames = cross_attention_kwargs["num_frames"]
         if self.temporal is not None:
-            hidden_states = self.temporal(hidden_states, num_frames)
+            hidden_states = self.temporal(hidden_states, known["num_frames"])
         if self.motion is not None:
-            hidden_states = self.motion(hidden_states, num_frames, encoder_hidden_states)
+            if clip is None:
+                raise InputError("clip is missing: call an inflated U-Net through giftune's VideoUNet")
+            hidden_states = self.motion(hidden_states, clip)
         return hidden_states

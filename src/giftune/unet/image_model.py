@@ -30,6 +30,7 @@ class ImageModel:
     ) -> Float[Tensor, "b c f h w"]:
         """The image model's prediction for each frame."""
         b, _, f, _, _ = latents.shape
+        text = text[..., : self.unet.config.cross_attention_dim]  # without words, which image models have no use for
         output = self.unet(
             rearrange(latents, "b c f h w -> (b f) c h w"),
             repeat(torch.as_tensor(t, device=latents.device).expand(b), "b -> (b f)", f=f),

@@ -15,6 +15,7 @@ from giftune.errors import InputError
 from giftune.unet._supported import require_supported
 from giftune.unet.block import SpatioTemporalBlock
 from giftune.unet.frame_tokens import FrameTokens
+from giftune.unet.frame_words import FrameWords
 from giftune.unet.mapping import MappingNetwork
 from giftune.unet.motion_transformer import MotionTransformer
 from giftune.unet.norm import PooledGroupNorm
@@ -40,7 +41,7 @@ def inflate(
     `frame_code`; with `norm` "pooled" the group norms outside the transformers share their statistics over
     frames, as in Tune-A-Video. With `temporal_conv` each convolution of a ResNet is followed by one in time,
     as in Make-A-Video. `mapping` goes in front of the network, `tokens` into its cross-attention. With
-    `transformer` each transformer block ends in one over the clip that reads the text. Each of these changes
+    `transformer` each transformer block ends in one over the clip that reads its words. Each of these changes
     nothing at first. Raises `InputError` for a network built otherwise than those of Stable
     Diffusion 1.x and 2.x.
     """
@@ -48,8 +49,9 @@ def inflate(
         raise InputError(f"norm is {norm!r}, it must be 'per_frame' or 'pooled'")
     require_supported(unet)
     unet.set_attn_processor(CrossFrameAttnProcessor(pattern))
-    if temporal or transformer:
-        _add_over_frames(unet, temporal, frame_code, transformer)
+    words = FrameWords(unet.config.cross_attention_dim) if transformer else None
+    if temporal or words is not None:
+        _add_over_frames(unet, temporal, frame_code, words)
     if temporal_conv:
         for resnet in [module for module in unet.modules() if isinstance(module, ResnetBlock2D)]:
             add_temporal_conv(resnet.conv1)
@@ -61,7 +63,7 @@ def inflate(
     if norm == "pooled":
         for group_norm in _norms_outside_transformers(unet):
             group_norm.__class__ = PooledGroupNorm
-    return VideoUNet(unet, mapping, tokens)
+    return VideoUNet(unet, mapping, tokens, words)
 
 
 def verify(unet: VideoUNet | UNet2DConditionModel) -> None:
@@ -85,19 +87,23 @@ def _blocks(unet: UNet2DConditionModel) -> list[BasicTransformerBlock]:
     return [module for module in unet.modules() if isinstance(module, BasicTransformerBlock)]
 
 
-def _add_over_frames(unet: UNet2DConditionModel, temporal: bool, frame_code: bool, transformer: bool) -> None:
+def _add_over_frames(
+    unet: UNet2DConditionModel, temporal: bool, frame_code: bool, words: FrameWords | None
+) -> None:
     """All attention first, so that it draws the same weights whatever follows it."""
     blocks = _blocks(unet)
     for block in blocks:
         heads, width = block.num_attention_heads, block.attention_head_dim
         block.temporal = TemporalAttention(block.dim, heads, width, frame_code) if temporal else None
     for block in blocks:
-        heads, text_width = block.num_attention_heads, unet.config.cross_attention_dim
-        block.motion = MotionTransformer(block.dim, heads, text_width) if transformer else None
+        heads = block.num_attention_heads
+        block.motion = None if words is None else MotionTransformer(block.dim, heads, words.rank)
         for layer in (block.temporal, block.motion):
             if layer is not None:
                 layer.to(unet.device, unet.dtype)
         block.__class__ = SpatioTemporalBlock
+    if words is not None:
+        words.to(unet.device, unet.dtype)
 
 
 def _let_see(unet: UNet2DConditionModel, tokens: FrameTokens, pattern: Pattern) -> None:

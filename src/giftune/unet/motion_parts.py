@@ -22,7 +22,7 @@ class MotionParts:
     `frame_code` tells attention over frames their positions; `temporal_conv` follows each convolution of a
     ResNet; `mapping` is in front of the network, at every step or where a sampler starts; `tokens` are
     `num_tokens` of text for each frame, and how they join the prompt; `transformer` is one over the whole
-    clip that reads the prompt, behind attention over frames. Raises `InputError` for other names.
+    clip that reads the prompt's words, behind attention over frames. Raises `InputError` for other names.
     """
 
     frame_code: bool = False
@@ -43,7 +43,7 @@ class MotionParts:
         """What ends so is new, besides the attention over frames that a video network has anyway."""
         return [
             *(["conv1.temporal", "conv2.temporal"] if self.temporal_conv else []),
-            *(["motion"] if self.transformer else []),
+            *(["motion", "words"] if self.transformer else []),
             *(["mapping"] if self.mapping != "none" else []),
             *(["tokens", "attn2.processor"] if self.tokens != "none" else []),
         ]
@@ -79,7 +79,7 @@ def inflate_with(
             tokens,
             parts.transformer,
         )
-    for part in (mapping, tokens):
+    for part in (mapping, tokens, network.words):
         if part is not None:
             part.float()
     return network

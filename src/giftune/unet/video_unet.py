@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from giftune.unet.frame_tokens import FrameTokens
+from giftune.unet.frame_words import ClipWords, FrameWords
 from giftune.unet.lora import low_rank
 from giftune.unet.mapping import MappingNetwork
 from giftune.unet.motion_transformer import MotionTransformer
@@ -21,7 +22,8 @@ from giftune.unet.temporal_conv import PseudoConv3d
 class VideoUNet(nn.Module):
     """Wraps an inflated `UNet2DConditionModel`, which stays reachable, with its own keys, as `unet`.
 
-    `mapping` and `tokens` are what `inflate` was given.
+    `mapping` and `tokens` are what `inflate` was given, `words` what it made for its motion transformers: then
+    the text of a call is twice as wide, `giftune.backbone.text.embed_words` behind the encoded prompt.
     """
 
     def __init__(
@@ -29,9 +31,10 @@ class VideoUNet(nn.Module):
         unet: UNet2DConditionModel,
         mapping: MappingNetwork | None = None,
         tokens: FrameTokens | None = None,
+        words: FrameWords | None = None,
     ) -> None:
         super().__init__()
-        self.unet, self.mapping, self.tokens = unet, mapping, tokens
+        self.unet, self.mapping, self.tokens, self.words = unet, mapping, tokens, words
         self._pooled_norms = [module for module in unet.modules() if isinstance(module, PooledGroupNorm)]
         self._temporal_convs = [module for module in unet.modules() if isinstance(module, PseudoConv3d)]
 
@@ -47,11 +50,15 @@ class VideoUNet(nn.Module):
 
         Residuals come folded as well: those of a ControlNet with `mid_residual`, of a T2I-Adapter without.
         """
-        num_clips, _, num_frames, _, _ = latents.shape
+        num_clips, _, num_frames, height, width = latents.shape
         for norm in self._pooled_norms:
             norm.num_frames = num_frames
         for conv in self._temporal_convs:
             conv.num_frames = num_frames
+        known: dict[str, Any] = {"num_frames": num_frames}
+        if self.words is not None:
+            text, words = text.chunk(2, dim=-1)
+            known["clip"] = ClipWords(self.words(words, num_frames), height, width)
         if self.mapping is not None and self.mapping.apply_to == "every_step":
             latents = self.mapping(latents)
         if self.tokens is not None:
@@ -62,7 +69,7 @@ class VideoUNet(nn.Module):
             rearrange(latents, "b c f h w -> (b f) c h w"),
             repeat(timesteps, "b -> (b f)", f=num_frames),
             encoder_hidden_states=text,
-            cross_attention_kwargs={"num_frames": num_frames},
+            cross_attention_kwargs=known,
             **_control(down_residuals, mid_residual),
             return_dict=False,
         )[0]
@@ -88,7 +95,7 @@ class VideoUNet(nn.Module):
     @property
     def stored(self) -> nn.Module:
         """All parts under their keys in files of tuned weights: those of the U-Net are diffusers' own."""
-        beside = {"mapping": self.mapping, "tokens": self.tokens}
+        beside = {"mapping": self.mapping, "tokens": self.tokens, "words": self.words}
         found = {name: part for name, part in beside.items() if part is not None}
         return nn.ModuleDict({**dict(self.unet.named_children()), **found})
 
