@@ -4,7 +4,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from giftune.backbone.text import encode_prompts
+from giftune.backbone.text import embed_words, encode_prompts
 
 PROMPTS = ["a panda is surfing on the wave", "", "A red Ball!", "naïve 7 🐼"]
 
@@ -44,3 +44,15 @@ def test_the_encoder_bounds_a_tokenizer_without_limit(pipeline: StableDiffusionP
 
 def test_no_graph_is_kept(pipeline: StableDiffusionPipeline) -> None:
     assert not encode_prompts(pipeline.tokenizer, pipeline.text_encoder, ["a cat"]).requires_grad
+
+
+def test_words_are_the_embedded_tokens_normalised_up_to_the_end(pipeline: StableDiffusionPipeline) -> None:
+    found = embed_words(pipeline.tokenizer, pipeline.text_encoder, PROMPTS)
+    table = pipeline.text_encoder.get_input_embeddings().weight
+    for prompt, words in zip(PROMPTS, found, strict=True):
+        ids = pipeline.tokenizer(prompt).input_ids
+        centred = table[ids] - table[ids].mean(dim=1, keepdim=True)
+        expected = centred / (centred.square().mean(dim=1, keepdim=True) + 1e-5).sqrt()
+        torch.testing.assert_close(words[: len(ids)], expected, rtol=1e-4, atol=1e-4)
+        assert words.shape == (77, 16) and not words[len(ids) :].any()
+    assert not found.requires_grad

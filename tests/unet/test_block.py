@@ -6,6 +6,7 @@ from giftune.attention.patterns import sparse_causal
 from giftune.attention.processor import CrossFrameAttnProcessor
 from giftune.errors import InputError
 from giftune.unet.block import SpatioTemporalBlock
+from giftune.unet.frame_words import ClipWords
 from giftune.unet.motion_transformer import MotionTransformer
 from giftune.unet.temporal import TemporalAttention
 
@@ -36,17 +37,21 @@ def test_time_comes_after_everything_the_image_block_does(block, rng):
 
 @torch.no_grad()
 @pytest.mark.parametrize("temporal", [True, False])
-def test_a_motion_transformer_comes_last_and_reads_the_text(block, temporal, rng):
+def test_a_motion_transformer_comes_last_and_reads_the_words(block, temporal, rng):
     hidden, text = torch.randn(5, 6, 8, generator=rng), torch.randn(1, 7, 12, generator=rng)
-    block.motion = MotionTransformer(8, num_heads=2, text_width=12)
+    block.motion = MotionTransformer(8, num_heads=2, rank=4)
+    clip = ClipWords(torch.randn(1, 5, 4, generator=rng), 4, 5)
     torch.nn.init.normal_(block.motion.to_out.weight)
     if not temporal:
         block.temporal = None
     kwargs = {"encoder_hidden_states": text, "cross_attention_kwargs": {"num_frames": 5}}
     expected = block(hidden, **kwargs)  # as the image model's block
     expected = block.temporal(expected, 5) if temporal else expected
-    expected = block.motion(expected, 5, text)
+    expected = block.motion(expected, clip)
     block.__class__ = SpatioTemporalBlock
+    with pytest.raises(InputError, match="VideoUNet"):
+        block(hidden, **kwargs)
+    kwargs["cross_attention_kwargs"]["clip"] = clip
     torch.testing.assert_close(block(hidden, **kwargs), expected)
 
 

@@ -14,6 +14,13 @@ from giftune.unet.mapping import MappingNetwork
 from giftune.unet.temporal_conv import PseudoConv3d
 
 
+@pytest.fixture
+def spoken(batch, rng):
+    """The batch with words behind its text."""
+    latents, t, text = batch
+    return latents, t, torch.cat([text, torch.randn(text.shape, generator=rng)], dim=-1)
+
+
 def everything(unet, apply_to="every_step", join="concat", pattern=per_frame):
     torch.manual_seed(1)
     mapping = MappingNetwork(width=8, apply_to=apply_to)
@@ -32,17 +39,17 @@ def everything(unet, apply_to="every_step", join="concat", pattern=per_frame):
 def awaken(video, rng):
     with torch.no_grad():
         for name, parameter in video.named_parameters():
-            if any(part in name for part in ("temporal", "motion", "gate", "mapping.conv_out")):
+            if any(part in name for part in ("temporal", "motion", "gate", "mapping.conv_out", "words")):
                 parameter.add_(0.1 * torch.randn(parameter.shape, generator=rng))
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("join", ["concat", "decoupled"])
-def test_everything_on_and_fresh_is_the_image_model_on_each_frame(make_unet, batch, join):
+def test_everything_on_and_fresh_is_the_image_model_on_each_frame(make_unet, batch, spoken, join):
     latents, t, text = batch
     image = make_unet()
     expected = torch.stack([image(frame, t, text).sample for frame in latents.unbind(2)], dim=2)
-    torch.testing.assert_close(everything(make_unet(), join=join)(*batch), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(everything(make_unet(), join=join)(*spoken), expected, rtol=1e-5, atol=1e-5)
 
 
 @torch.no_grad()
@@ -61,25 +68,25 @@ def test_everything_off_is_as_before_to_the_last_bit(make_unet, batch):
 @pytest.mark.parametrize(
     "part", ["temporal.to_out", "motion.to_out", "conv1.temporal", "conv2.temporal", "gate", "mapping"]
 )
-def test_every_part_has_a_say(make_unet, batch, rng, part):
+def test_every_part_has_a_say(make_unet, spoken, rng, part):
     video = everything(make_unet())
-    before = video(*batch)
+    before = video(*spoken)
     found = [p for name, p in video.named_parameters() if part in name]
     assert found
     for parameter in found:
         parameter.add_(0.2 * torch.randn(parameter.shape, generator=rng))
-    assert (video(*batch) - before).abs().max() > 1e-4
+    assert (video(*spoken) - before).abs().max() > 1e-4
 
 
 @torch.no_grad()
-def test_a_mapping_of_the_initial_noise_leaves_the_network_alone(make_unet, batch, rng):
+def test_a_mapping_of_the_initial_noise_leaves_the_network_alone(make_unet, spoken, rng):
     video = everything(make_unet(), apply_to="initial_noise_only")
-    before = video(*batch)
+    before = video(*spoken)
     nn.init.normal_(video.mapping.conv_out.weight)
-    assert video(*batch).equal(before)
+    assert video(*spoken).equal(before)
 
 
-def test_checkpointing_keeps_every_gradient(make_unet, batch, rng):
+def test_checkpointing_keeps_every_gradient(make_unet, spoken, rng):
     video = everything(make_unet()).train()
     awaken(video, rng)
     gradients = []
@@ -87,20 +94,31 @@ def test_checkpointing_keeps_every_gradient(make_unet, batch, rng):
         if again:
             video.enable_gradient_checkpointing()
         video.zero_grad()
-        video(*batch).square().mean().backward()
+        video(*spoken).square().mean().backward()
         gradients.append({name: p.grad.clone() for name, p in video.named_parameters()})
     for name, gradient in gradients[1].items():
         torch.testing.assert_close(gradient, gradients[0][name], rtol=1e-4, atol=1e-7)
 
 
 @torch.no_grad()
-def test_clips_of_a_batch_do_not_mix(make_unet, batch, rng):
+def test_clips_of_a_batch_do_not_mix(make_unet, spoken, rng):
     video = everything(make_unet())
     awaken(video, rng)
-    together = video(*batch)
+    together = video(*spoken)
     for i in range(2):
-        alone = video(*(part[i : i + 1] for part in batch))
+        alone = video(*(part[i : i + 1] for part in spoken))
         torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_words_of_one_prompt_move_its_clip_alone(make_unet, spoken, rng):
+    video = everything(make_unet())
+    awaken(video, rng)
+    latents, t, text = spoken
+    other = text.clone()
+    other[0, :, 12:] += 1
+    change = (video(latents, t, other) - video(latents, t, text)).abs().amax(dim=(1, 2, 3, 4))
+    assert change[0] > 1e-4 and change[1] < 1e-5
 
 
 @torch.no_grad()
@@ -144,7 +162,7 @@ def test_the_architecture_tells_what_is_on(make_unet):
         "temporal": "frame code",
         "norm": "per_frame",
         "temporal_conv": True,
-        "transformer": "over clip and text, 1 deep",
+        "transformer": "over clip and words, 1 deep",
         "mapping": "initial_noise_only 8 x 2",
         "tokens": "concat 2, 2 layers, 2 heads",
     }

@@ -59,16 +59,16 @@ def test_its_suffixes_are_all_that_is_new(make_unet, parts):
 
 def test_what_learns_beside_a_half_precision_network_is_not_halved(make_unet):
     video = inflate_with(make_unet(**WIDTH).to(torch.bfloat16), ALL, per_frame, 0)
-    beside = [*video.mapping.parameters(), *video.tokens.parameters()]
+    beside = [p for part in (video.mapping, video.tokens, video.words) for p in part.parameters()]
     assert {p.dtype for p in beside} == {torch.float32} and video.unet.dtype == torch.bfloat16
     assert {p.dtype for p in video.unet.parameters()} == {torch.bfloat16}
 
 
-def test_stored_keys_are_those_of_diffusers_and_two_more_names(make_unet):
+def test_stored_keys_are_those_of_diffusers_and_three_more_names(make_unet):
     video = inflate_with(make_unet(**WIDTH), ALL, per_frame, 0)
     assert isinstance(video, VideoUNet)
     keys = {name for name, _ in video.stored.named_parameters()}
-    own = {key for key in keys if key.startswith(("mapping.", "tokens."))}
+    own = {key for key in keys if key.startswith(("mapping.", "tokens.", "words."))}
     assert keys - own == {name for name, _ in video.unet.named_parameters()} and own
     assert sum(p.numel() for p in video.stored.parameters()) == sum(p.numel() for p in video.parameters())
     plain = inflate(make_unet(**WIDTH))
