@@ -6,7 +6,8 @@ from giftune.losses.temporal_deviation import temporal_deviation
 
 
 @pytest.fixture
-def step(rng):
+def step():
+    rng = torch.Generator().manual_seed(0)
     noisy, prediction, target, x0 = torch.randn(4, 2, 3, 5, 4, 4, generator=rng)
     return DenoisingStep(
         noisy, prediction, target, x0, torch.tensor([1, 2]), torch.tensor([0.9, 0.5]), "epsilon"

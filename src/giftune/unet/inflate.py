@@ -49,9 +49,7 @@ def inflate(
         raise InputError(f"norm is {norm!r}, it must be 'per_frame' or 'pooled'")
     require_supported(unet)
     unet.set_attn_processor(CrossFrameAttnProcessor(pattern))
-    words = FrameWords(unet.config.cross_attention_dim) if transformer else None
-    if temporal or words is not None:
-        _add_over_frames(unet, temporal, frame_code, words)
+    words = _add_over_frames(unet, temporal, frame_code, transformer) if temporal or transformer else None
     if temporal_conv:
         for resnet in [module for module in unet.modules() if isinstance(module, ResnetBlock2D)]:
             add_temporal_conv(resnet.conv1)
@@ -88,13 +86,14 @@ def _blocks(unet: UNet2DConditionModel) -> list[BasicTransformerBlock]:
 
 
 def _add_over_frames(
-    unet: UNet2DConditionModel, temporal: bool, frame_code: bool, words: FrameWords | None
-) -> None:
-    """All attention first, so that it draws the same weights whatever follows it."""
+    unet: UNet2DConditionModel, temporal: bool, frame_code: bool, transformer: bool
+) -> FrameWords | None:
+    """All attention first, so that it draws the same weights whatever follows it; returns what is added once."""
     blocks = _blocks(unet)
     for block in blocks:
         heads, width = block.num_attention_heads, block.attention_head_dim
         block.temporal = TemporalAttention(block.dim, heads, width, frame_code) if temporal else None
+    words = FrameWords(unet.config.cross_attention_dim) if transformer else None
     for block in blocks:
         heads = block.num_attention_heads
         block.motion = None if words is None else MotionTransformer(block.dim, heads, words.rank)
@@ -102,8 +101,7 @@ def _add_over_frames(
             if layer is not None:
                 layer.to(unet.device, unet.dtype)
         block.__class__ = SpatioTemporalBlock
-    if words is not None:
-        words.to(unet.device, unet.dtype)
+    return None if words is None else words.to(unet.device, unet.dtype)
 
 
 def _let_see(unet: UNet2DConditionModel, tokens: FrameTokens, pattern: Pattern) -> None:

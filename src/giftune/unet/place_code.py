@@ -21,7 +21,7 @@ def place_code(height: int, width: int) -> Float[Tensor, "n 32"]:
     x = repeat((torch.arange(width) + 0.5) / width, "w -> (h w)", h=height)
     y = repeat((torch.arange(height) + 0.5) / height, "h -> (h w)", w=width)
     angles = 2 * math.pi * rearrange([x, y], "two n -> n two 1") * torch.tensor(CYCLES)
-    return rearrange([angles.sin(), angles.cos()], "wave n two k -> n (two wave k)")
+    return rearrange([angles.sin(), angles.cos()], "wave n two k -> n (wave two k)")
 
 
 def grid_of(num_places: int, height: int, width: int) -> tuple[int, int]:
