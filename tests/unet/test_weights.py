@@ -6,7 +6,7 @@ from giftune import __version__
 from giftune.errors import InputError
 from giftune.unet.inflate import inflate
 from giftune.unet.trainable import select_trainable
-from giftune.unet.weights import load_weights, read_metadata, save_weights
+from giftune.unet.weights import load_weights, read_metadata, save_weights, start_from_weights
 
 EXPECTED = {"base": "miniature", "pattern": "sparse_causal"}
 
@@ -87,3 +87,29 @@ def test_other_files_are_refused(content, tmp_path):
     save_file({"x": torch.zeros(1)}, path)
     with pytest.raises(InputError, match="not weights tuned by giftune"):
         read_metadata(path)
+
+
+def test_a_larger_network_starts_from_a_smaller_ones_file(tuned, make_unet):
+    small, path = tuned
+    save_weights(small, select_trainable(small, ["attn1.to_q"]), path, EXPECTED)
+    large, new = fresh(make_unet), fresh(make_unet)
+    start_from_weights(large, path, EXPECTED)
+    for name, parameter in large.named_parameters():
+        source = small if "attn1.to_q" in name else new
+        assert parameter.equal(source.get_parameter(name))
+    with pytest.raises(InputError, match="here pattern is 'full'"):
+        start_from_weights(large, path, {"pattern": "full"})
+    with pytest.raises(InputError, match=r"holds .*attn1\.to_q\.weight, which is not trainable here"):
+        start_from_weights(large.requires_grad_(False), path, EXPECTED)
+
+
+@pytest.mark.parametrize("inputs", [3, 5])
+def test_a_convolution_starts_with_fewer_input_channels(tmp_path, inputs):
+    narrow, wide = (torch.nn.Conv2d(channels, 2, 3) for channels in (3, inputs))
+    behind = wide.weight[:, 3:].clone()
+    save_weights(narrow, ["weight", "bias"], tmp_path / "w", EXPECTED)
+    start_from_weights(wide, tmp_path / "w", EXPECTED, widened=["weight"])
+    assert wide.weight[:, :3].equal(narrow.weight) and wide.weight[:, 3:].equal(behind)
+    if inputs == 5:
+        with pytest.raises(InputError, match=r"shape \(2, 3, 3, 3\)"):
+            start_from_weights(wide, tmp_path / "w", EXPECTED)

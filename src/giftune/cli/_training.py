@@ -1,5 +1,6 @@
 """From clips to the weights of a method that learns from many, in a run folder."""
 
+import hashlib
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ from giftune.data.clip_stream import ClipStream
 from giftune.errors import InputError
 from giftune.io.atomic import write_text
 from giftune.io.gif import write_gif
-from giftune.methods.base import Editor, OnProgress
+from giftune.methods.base import Editor, Learner, OnProgress
 from giftune.training.ranks import Ranks, here
 from giftune.training.skipped import counted, read_skipped
 
@@ -58,7 +59,7 @@ def train_on_clips(composed: DictConfig) -> None:
 
 def train_along(config: Mapping[str, Any], ranks: Ranks) -> None:
     """For another process than the first, which does all the writing."""
-    method, source = build_method(config), build(config["corpus"], "corpus")
+    method, source = _learner(config), build(config["corpus"], "corpus")
     trainer, make_optimizer = build(config["trainer"], "trainer"), optimizer(config)
     while (folder := ranks.hear()) is not None:
         trainer.fit(method, _stream(config, source), make_optimizer, folder)
@@ -79,7 +80,7 @@ class Training:
         """Whatever is wrong with the settings is found out before the first file is written."""
         config, folder = self.config, self.folder
         method, trainer, make_optimizer = (
-            build_method(config),
+            _learner(config),
             build(config["trainer"], "trainer"),
             optimizer(config),
         )
@@ -133,6 +134,8 @@ def identity(config: Mapping[str, Any], source: ClipSource) -> dict[str, Any]:
     """Everything that the trained weights depend on, by dotted name."""
     flat = dict(flatten({part: config[part] for part in TRAINING}))
     kept = {name: value for name, value in flat.items() if name not in SAME_WEIGHTS}
+    if config["start"] is not None:
+        kept["start"] = _hash_of(Path(config["start"]))
     return {"list of clips": source.digest, **kept}
 
 
@@ -160,6 +163,20 @@ def show(folder: RunFolder) -> None:
     if skips := read_skipped(listed):
         print(f"skipped {counted(skips)}; {listed.name} lists them")
     print(f"results in {folder.path}:\n  {folder.weights.name}")
+
+
+def _learner(config: Mapping[str, Any]) -> Learner:
+    method = build_method(config)
+    if config["start"] is not None:
+        method.start_from(Path(config["start"]))
+    return method
+
+
+def _hash_of(path: Path) -> str:
+    if not path.is_file():
+        raise InputError(f"start is {path}, which is no file; it must be trained weights.")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _stream(config: Mapping[str, Any], source: ClipSource) -> ClipStream:

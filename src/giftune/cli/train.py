@@ -26,6 +26,7 @@ resumes what was interrupted. `giftune tune method=NAME method.weights=FILE` use
   trainer.checkpoint_every=100    how much an interruption can lose
   trainer.preview_every=500       a sample every so many steps; edit.prompts=[...] says of what
   trainer=ddp                     a process for each GPU, or trainer=ddp_cpu trainer.processes=2
+  start=FILE                      go on from trained weights; parts of the network that they lack start new
   logger=wandb                    W&B, offline unless logger.wandb.mode=online; or tensorboard, csv
   run_name=NAME paths.runs=DIR    where the results go (default: runs/METHOD-CORPUS-HASH)
 

@@ -21,7 +21,7 @@ from giftune.unet.motion_transformer import MotionTransformer
 from giftune.unet.temporal import TemporalAttention
 from giftune.unet.temporal_conv import TemporalConv
 from giftune.unet.video_unet import VideoUNet
-from giftune.unet.weights import load_weights, save_weights
+from giftune.unet.weights import load_weights, read_metadata, save_weights, start_from_weights
 
 EMBEDDED = "emojiworld"
 NEW = (
@@ -86,6 +86,13 @@ def load(network: VideoUNet, path: str | Path, expected: Mapping[str, Any]) -> N
                 "make them with `giftune train method=harivo` and give their path."
             )
     load_weights(_exported(network), Path(path), expected)
+
+
+def start_from(network: VideoUNet, path: Path, expected: Mapping[str, Any]) -> None:
+    """Parts that the file's network did not have stay as they are; raises `InputError` as `load` does."""
+    lacking = {key for key, value in read_metadata(path).items() if value in (False, "none")}
+    shared = {key: value for key, value in expected.items() if key not in lacking}
+    start_from_weights(_exported(network), path, shared)
 
 
 def _exported(network: VideoUNet) -> nn.Module:

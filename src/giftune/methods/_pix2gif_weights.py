@@ -14,7 +14,7 @@ from giftune.unet.latent_warp import LatentWarp, Mode
 from giftune.unet.motion_embedding import MotionEmbedding
 from giftune.unet.pix2gif_unet import Join, Pix2GifUNet
 from giftune.unet.trainable import select_trainable
-from giftune.unet.weights import load_weights, read_metadata, save_weights
+from giftune.unet.weights import load_weights, read_metadata, save_weights, start_from_weights
 
 EMBEDDED = "emojiworld"
 NEW = ("conv_in", "embedding", "warp")
@@ -66,6 +66,12 @@ def load(network: Pix2GifUNet, path: str | Path, expected: Mapping[str, Any]) ->
             )
     load_weights(network, Path(path), expected, _statistics(network))
     return read_metadata(Path(path))
+
+
+def start_from(network: Pix2GifUNet, path: Path, expected: Mapping[str, Any]) -> None:
+    """Of any variant with fewer parts; raises `InputError` as `load` does."""
+    shared = {key: value for key, value in expected.items() if key != "variant"}
+    start_from_weights(network, path, shared, _statistics(network), widened=("unet.conv_in.weight",))
 
 
 def _statistics(network: nn.Module) -> list[str]:

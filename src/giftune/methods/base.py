@@ -132,3 +132,7 @@ class Learner(Protocol):
     def load(self, path: Path) -> None:
         """Read what `save` wrote; raises `InputError` if it belongs to another network."""
         ...
+
+    def start_from(self, path: Path) -> None:
+        """Read what `save` wrote, of this network or of one with fewer of its parts; raises as `load`."""
+        ...

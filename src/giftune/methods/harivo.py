@@ -27,7 +27,14 @@ from giftune.losses.reconstruction import Reconstruction
 from giftune.losses.step import DenoisingStep
 from giftune.losses.temporal_deviation import temporal_deviation
 from giftune.methods._harivo_inside import Inside
-from giftune.methods._harivo_network import harivo_network, identity, load, projected_contrast, save
+from giftune.methods._harivo_network import (
+    harivo_network,
+    identity,
+    load,
+    projected_contrast,
+    save,
+    start_from,
+)
 from giftune.methods.base import Example, OnProgress
 from giftune.methods.controlled import StructuralControl
 from giftune.methods.kept_latents import KeptLatents
@@ -192,6 +199,10 @@ class Harivo:
     def load(self, path: str | Path) -> None:
         """ "emojiworld" names the weights that come with giftune, for the embedded model."""
         load(self.network, path, self._identity)
+
+    def start_from(self, path: Path) -> None:
+        """Parts that were not trained with the file's start as ever."""
+        start_from(self.network, path, self._identity)
 
     def _encoded(
         self, frames: Float[Tensor, "b f 3 H W"], generator: Generator

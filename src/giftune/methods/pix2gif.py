@@ -21,7 +21,7 @@ from giftune.diffusion.timesteps import draw_timesteps
 from giftune.errors import InputError
 from giftune.losses.latent_perceptual import Features, LatentPerceptual
 from giftune.methods._pair_batch import PairBatch, PairDrawer, captioned
-from giftune.methods._pix2gif_weights import load, pix2gif_unet, save, trainable_names
+from giftune.methods._pix2gif_weights import load, pix2gif_unet, save, start_from, trainable_names
 from giftune.methods.base import Example, OnProgress
 from giftune.methods.motion_pairs import motion_range as as_range
 from giftune.methods.motion_schedule import motion_schedule
@@ -184,6 +184,10 @@ class Pix2Gif:
         """ "emojiworld" names the weights that come with giftune, for the embedded model."""
         metadata = load(self.network, path, self._identity)
         self.allowed = as_range(metadata["motion_range"])
+
+    def start_from(self, path: Path) -> None:
+        """Of any variant; parts that were not trained with the file's start as ever."""
+        start_from(self.network, path, self._identity)
 
     def _denoiser(self, source: Float[Tensor, "1 c h w"], prompt: str, motions: Sequence[int]) -> Denoise:
         """Three branches in one pass: without anything, with the picture, and with the text too."""

@@ -45,23 +45,58 @@ def load_weights(
     `select_trainable` first.
     """
     metadata, tensors = _read(path)
-    for key, value in expected.items():
-        if metadata.get(key) != value:
-            found = metadata.get(key)
-            raise InputError(f"path {path} was tuned with {key} {found!r}, but here {key} is {value!r}")
-    wanted = {name: p for name, p in module.named_parameters() if p.requires_grad}
-    wanted |= {name: module.get_buffer(name) for name in buffers}  # type: ignore[misc]
+    _require_alike(path, metadata, expected)
+    wanted = _learning(module, buffers)
     if different := sorted(wanted.keys() ^ tensors.keys()):
         where = "not in the file" if different[0] in wanted else "not trainable here"
         counts = f"{len(tensors)} tensors for {len(wanted)} trainable ones"
         raise InputError(f"path {path} holds {counts}: {different[0]} is {where}")
-    for name, parameter in wanted.items():
-        if tensors[name].shape != parameter.shape:
-            shapes = f"shape {tuple(tensors[name].shape)}, but the network needs {tuple(parameter.shape)}"
+    _copy(tensors, wanted, path)
+
+
+def start_from_weights(
+    module: nn.Module,
+    path: Path,
+    expected: Mapping[str, Any],
+    buffers: Sequence[str] = (),
+    widened: Sequence[str] = (),
+) -> None:
+    """As `load_weights`, but what the file lacks stays as it is, so that a larger network can go on from it.
+
+    Convolutions named in `widened` may have more input channels than in the file; those behind the file's
+    stay as they are.
+    """
+    metadata, tensors = _read(path)
+    _require_alike(path, metadata, expected)
+    wanted = _learning(module, buffers)
+    if foreign := sorted(tensors.keys() - wanted.keys()):
+        raise InputError(f"path {path} holds {foreign[0]}, which is not trainable here")
+    for name in widened:
+        if name in tensors and (behind := wanted[name].detach()[:, tensors[name].shape[1] :].cpu()).numel():
+            tensors[name] = torch.cat([tensors[name], behind.to(tensors[name])], dim=1)
+    _copy(tensors, wanted, path)
+
+
+def _require_alike(path: Path, metadata: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    for key, value in expected.items():
+        if metadata.get(key) != value:
+            found = metadata.get(key)
+            raise InputError(f"path {path} was tuned with {key} {found!r}, but here {key} is {value!r}")
+
+
+def _learning(module: nn.Module, buffers: Sequence[str]) -> dict[str, Tensor]:
+    parameters = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    return {**parameters, **{name: module.get_buffer(name) for name in buffers}}
+
+
+def _copy(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path) -> None:
+    for name, tensor in tensors.items():
+        if tensor.shape != wanted[name].shape:
+            shapes = f"shape {tuple(tensor.shape)}, but the network needs {tuple(wanted[name].shape)}"
             raise InputError(f"path {path} holds {name} with {shapes}")
     with torch.no_grad():
-        for name, parameter in wanted.items():
-            parameter.copy_(tensors[name])
+        for name, tensor in tensors.items():
+            wanted[name].copy_(tensor)
 
 
 def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
