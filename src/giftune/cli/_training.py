@@ -29,7 +29,7 @@ from giftune.data.clip_stream import ClipStream
 from giftune.errors import InputError
 from giftune.io.atomic import write_text
 from giftune.io.gif import write_gif
-from giftune.methods.base import Editor, Learner, OnProgress
+from giftune.methods.base import Editor, OnProgress
 from giftune.training.ranks import Ranks, here
 from giftune.training.skipped import counted, read_skipped
 
@@ -165,7 +165,7 @@ def show(folder: RunFolder) -> None:
     print(f"results in {folder.path}:\n  {folder.weights.name}")
 
 
-def _learner(config: Mapping[str, Any]) -> Learner:
+def _learner(config: Mapping[str, Any]) -> Any:
     method = build_method(config)
     if config["start"] is not None:
         method.start_from(Path(config["start"]))

@@ -30,11 +30,11 @@ class ImageModel:
     ) -> Float[Tensor, "b c f h w"]:
         """The image model's prediction for each frame."""
         b, _, f, _, _ = latents.shape
-        text = text[..., : self.unet.config.cross_attention_dim]  # without words, which image models have no use for
+        encoded = text[..., : self.unet.config.cross_attention_dim]  # without words
         output = self.unet(
             rearrange(latents, "b c f h w -> (b f) c h w"),
             repeat(torch.as_tensor(t, device=latents.device).expand(b), "b -> (b f)", f=f),
-            encoder_hidden_states=repeat(text, "b n d -> (b f) n d", f=f),
+            encoder_hidden_states=repeat(encoded, "b n d -> (b f) n d", f=f),
             return_dict=False,
         )[0]
         return rearrange(output, "(b f) c h w -> b c f h w", f=f)

@@ -88,7 +88,7 @@ def _blocks(unet: UNet2DConditionModel) -> list[BasicTransformerBlock]:
 def _add_over_frames(
     unet: UNet2DConditionModel, temporal: bool, frame_code: bool, transformer: bool
 ) -> FrameWords | None:
-    """All attention first, so that it draws the same weights whatever follows it; returns what is added once."""
+    """All attention first, so that it draws the same weights whatever follows it; returns what all share."""
     blocks = _blocks(unet)
     for block in blocks:
         heads, width = block.num_attention_heads, block.attention_head_dim
