@@ -125,6 +125,16 @@ def test_one_picture_serves_all_and_each_its_own(backbone, control, clip):
     torch.testing.assert_close(again, torch.cat([together] * 2), atol=1e-5, rtol=1e-4)
 
 
+@torch.no_grad()
+def test_words_behind_the_text_are_for_the_video_network_alone(backbone, control, clip):
+    network = inflate(backbone.unet, sparse_causal, transformer=True)
+    latents, text, words = torch.randn(2, 4, 3, 2, 3), torch.randn(2, 5, 16), torch.randn(2, 5, 16)
+    controlled = StructuralControl(control, half_grey).network(network, clip)
+    found = controlled(latents, 300, torch.cat([text, words], dim=-1))
+    torch.testing.assert_close(found, controlled(latents, 300, torch.cat([text, -words], dim=-1)))
+    assert (found - controlled(latents, 300, torch.cat([-text, words], dim=-1))).abs().max() > 1e-3
+
+
 def test_gradients_reach_the_video_network_alone(backbone, control, clip):
     network = inflate(backbone.unet, sparse_causal)
     weight = network.unet.down_blocks[0].attentions[0].transformer_blocks[0].attn1.to_q.weight

@@ -4,6 +4,7 @@ import torch
 from giftune.attention.patterns import first_frame, per_frame
 from giftune.backbone.latents import encode
 from giftune.backbone.stable_diffusion import load_backbone
+from giftune.backbone.text import embed_words
 from giftune.errors import InputError
 from giftune.methods.workspace import Workspace, last_steps, noise_like, require_sampling
 from giftune.sampling.inversion import invert
@@ -98,6 +99,15 @@ def test_predictions_are_float32_whatever_the_network_is_kept_in(folders):
     network = inflate(backbone.unet, per_frame, temporal=False)
     latents = torch.randn(1, 4, 2, 2, 3, generator=torch.Generator().manual_seed(0))
     assert workspace.predict(network, latents, 5, workspace.text(["a cat"])).dtype == torch.float32
+
+
+def test_words_come_behind_the_encoded_prompt(backbone):
+    prompts = ["a cat", "two pandas run", ""]
+    encoded, words = Workspace(backbone, words=True).text(prompts).chunk(2, dim=-1)
+    torch.testing.assert_close(encoded, Workspace(backbone).text(prompts))
+    expected = embed_words(backbone.tokenizer, backbone.text_encoder, prompts)
+    torch.testing.assert_close(words, expected)
+    assert words[0, 2].any() and not words[2, 2:].any()  # behind begin and end
 
 
 def test_noise_is_of_the_seed(backbone, clip):

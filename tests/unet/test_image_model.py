@@ -16,6 +16,14 @@ def test_is_the_network_before_it_was_inflated_frame_by_frame(make_unet, batch, 
     assert not found.requires_grad and (video(*batch) - found).abs().max() > 1e-2
 
 
+def test_words_behind_the_text_are_not_for_it(make_unet, batch):
+    latents, t, text = batch
+    image = ImageModel(make_unet())
+    torch.testing.assert_close(
+        image(latents, t, torch.cat([text, text + 1], dim=-1)), image(latents, t, text)
+    )
+
+
 def test_shares_its_tensors(make_unet, batch):
     unet = make_unet()
     image = ImageModel(unet)

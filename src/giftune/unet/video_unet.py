@@ -22,8 +22,8 @@ from giftune.unet.temporal_conv import PseudoConv3d
 class VideoUNet(nn.Module):
     """Wraps an inflated `UNet2DConditionModel`, which stays reachable, with its own keys, as `unet`.
 
-    `mapping` and `tokens` are what `inflate` was given, `words` what it made for its motion transformers: with
-    them the text of a call is twice as wide, `giftune.backbone.text.embed_words` behind the encoded prompt.
+    `mapping` and `tokens` are what `inflate` was given, `words` what it made for its motion transformers:
+    with them texts are twice as wide, `giftune.backbone.text.embed_words` behind the encoded prompt.
     """
 
     def __init__(
