@@ -226,9 +226,9 @@ def test_what_suits_the_method_is_chosen_with_it():
         config = compose(*given, command="train")
         return config["optimizer"]["lr"], config["trainer"]["average"], config["trainer"]["batch_size"]
 
-    assert settings() == settings("method=harivo_temporal") == (3e-4, 0.999, 4)
+    assert settings() == settings("method=harivo_temporal") == (1e-3, 0.999, 4)
     assert settings("method=pix2gif") == (5e-4, 0.999, 4)
-    assert settings("method=pix2gif", "training=harivo") == (3e-4, 0.999, 4)
+    assert settings("method=pix2gif", "training=harivo") == (1e-3, 0.999, 4)
     assert settings("method=pix2gif", "optimizer.lr=1", "trainer.average=null", "trainer.batch_size=2") == (
         1, None, 2
     )  # fmt: skip
