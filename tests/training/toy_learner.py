@@ -64,6 +64,8 @@ class ToyLearner:
     def load(self, path):
         self.network["head"].scale.data = load_file(path)["scale"]
 
+    start_from = load
+
 
 class ToyClips:
     """Clips of noise, of which some cannot be used."""

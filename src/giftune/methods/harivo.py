@@ -112,8 +112,7 @@ class Harivo:
         self.num_steps, self.guidance, self.batch_size = num_steps, guidance, batch_size
         self.mitigation, self.caption_dropout = mitigation or MitigatingGradient(0.0), caption_dropout
         draw_timesteps(0, 1, Generator(), timestep_power)
-        self.timestep_power = timestep_power
-        self._reconstruction = Reconstruction(min_snr_gamma)
+        self.timestep_power, self._reconstruction = timestep_power, Reconstruction(min_snr_gamma)
         self._noise = partial(NOISES[mapping], a=a) if mapping in NOISES else independent
         self._noise((1, 1, 1, 1, 1), Generator())  # refuses an impossible `a`
         self._image_model = ImageModel(backbone.unet)
