@@ -102,7 +102,7 @@ class Harivo:
             "attention": attention_weight,
             "contrastive": contrastive_weight,
         }
-        _require(self.loss_weights, caption_dropout)
+        _require(self.loss_weights, caption_dropout, timestep_power)
         if control is not None:
             control.require_fit(backbone)
         self.workspace = Workspace(backbone, cache, words=transformer)
@@ -111,7 +111,6 @@ class Harivo:
         self.device, self.dtype = backbone.device, backbone.dtype
         self.num_steps, self.guidance, self.batch_size = num_steps, guidance, batch_size
         self.mitigation, self.caption_dropout = mitigation or MitigatingGradient(0.0), caption_dropout
-        draw_timesteps(0, 1, Generator(), timestep_power)
         self.timestep_power, self._reconstruction = timestep_power, Reconstruction(min_snr_gamma)
         self._noise = partial(NOISES[mapping], a=a) if mapping in NOISES else independent
         self._noise((1, 1, 1, 1, 1), Generator())  # refuses an impossible `a`
@@ -220,9 +219,10 @@ class Harivo:
         return mapped_to_start(self.network.mapping, start)
 
 
-def _require(weights: Mapping[str, float], caption_dropout: float) -> None:
+def _require(weights: Mapping[str, float], caption_dropout: float, timestep_power: float) -> None:
     for name, weight in weights.items():
         if not weight >= 0:
             raise InputError(f"{name}_weight is {weight}, it must not be negative.")
     if not 0 <= caption_dropout <= 1:
         raise InputError(f"caption_dropout is {caption_dropout}, it must be between 0 and 1.")
+    draw_timesteps(0, 1, Generator(), timestep_power)
