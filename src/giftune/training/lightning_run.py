@@ -14,6 +14,7 @@ import torch
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from pytorch_lightning.strategies import DDPStrategy
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from giftune.training.checkpoint_io import AtomicCheckpointIO
 from giftune.training.module import TuningModule
@@ -47,7 +48,7 @@ def run(
             use_distributed_sampler=False,
             **settings,
         )
-        with _keyboard_interrupt():
+        with _ended_from_outside():
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint if checkpoint.exists() else None)
 
 
@@ -86,13 +87,20 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _keyboard_interrupt() -> Iterator[None]:
-    """Lightning makes Ctrl-C an exit with status 1 and ignores it from then on; here it stays what it is."""
-    handler = signal.getsignal(signal.SIGINT)
+def _ended_from_outside() -> Iterator[None]:
+    """Lightning makes exceptions of Ctrl-C and of SIGTERM; here both end the program as at any other time.
+
+    Otherwise a sweep would take the end of the job for a cell that failed, and begin the next one.
+    """
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    except SIGTERMException:
+        signal.signal(signal.SIGTERM, handlers[signal.SIGTERM])
+        signal.raise_signal(signal.SIGTERM)
+        raise
     except SystemExit as stop:
         if isinstance(stop.__context__, KeyboardInterrupt):
-            signal.signal(signal.SIGINT, handler)
+            signal.signal(signal.SIGINT, handlers[signal.SIGINT])
             raise KeyboardInterrupt from None
         raise
