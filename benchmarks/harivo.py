@@ -3,9 +3,10 @@
     giftune train sweeps=harivo_parts
     python benchmarks/harivo.py --runs runs/harivo_parts --work WORK --out docs/results/harivo
 
-Every training under --runs draws the same prompts, half of them of pairs that the image model never saw, with
-three seeds and without mitigating gradient; the last one draws them with it too. Beside them the untrained
-model, Text2Video-Zero, and the world's own clips of the same prompts, which say what the measures can reach.
+Every training under --runs, and the weights that come with giftune, draw the same prompts, half of them of
+pairs that the image model never saw, with three seeds and without mitigating gradient; the last training
+draws them with it too, or what is shipped where there is no training. Beside them the untrained model,
+Text2Video-Zero, and the world's own clips of the same prompts, which say what the measures can reach.
 GIFs are kept in WORK, so that the same command goes on after an interruption; several processes can share the
 work: --shard 0/2 and 1/2 first, then once without. Writes OUT.json (every GIF), OUT.md (means over prompts,
 and paired differences) and OUT.png (samples).
@@ -23,11 +24,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import yaml
+from hydra import compose, initialize_config_dir
 from main_job import provenance
 from paired import table
 
 from giftune.backbone.stable_diffusion import load_backbone
 from giftune.cli._method import build_method
+from giftune.cli._run import ROOT, plain, set_environment
 from giftune.clip import Clip
 from giftune.data.seeded import seeded
 from giftune.emojiworld.backgrounds import BACKGROUNDS
@@ -39,13 +42,14 @@ from giftune.emojiworld.oracle import Oracle, load_oracle
 from giftune.emojiworld.sprites import SUBJECTS
 from giftune.emojiworld.styles import STYLES
 from giftune.emojiworld.world import make_clip
+from giftune.methods.harivo import Harivo
 from giftune.methods.text2video_zero import Text2VideoZero
 from giftune.metrics.features import load_clip
 from giftune.metrics.frame_consistency import mean_cosine
 from giftune.report.contact_sheet import contact_sheet
 from giftune.sampling.mitigating_gradient import MitigatingGradient
 
-WORLD, ZERO, UNTRAINED = "the world itself", "Text2Video-Zero", "untrained"
+WORLD, ZERO, UNTRAINED, SHIPPED = "the world itself", "Text2Video-Zero", "untrained", "as shipped"
 FIRST_SEED = 9000  # of the world's own clips
 SAID = {
     "subject": "subject",
@@ -106,11 +110,10 @@ def arms_of(runs: Path | None, order: Sequence[str], scales: Sequence[float]) ->
     """Trainings from few parts to many; the last with every scale of the mitigating gradient."""
     folders = trained(runs)
     names = order or sorted(folders, key=lambda name: (_parts(config_of(folders[name])["method"]), name))
-    found = [Arm(UNTRAINED, None, 0.0)] + [Arm(name, folders[name], 0.0) for name in names]
-    if names:
-        last = names[-1]
-        found += [Arm(f"{last}, MG {scale:g}", folders[last], scale) for scale in scales if scale]
-    return [*found, Arm(ZERO, None, 0.0), Arm(WORLD, None, 0.0)]
+    found = [Arm(name, folders[name], 0.0) for name in names] + [Arm(SHIPPED, None, 0.0)]
+    last = found[-2] if names else found[0]
+    found += [Arm(f"{last.name}, MG {scale:g}", last.run, scale) for scale in scales if scale]
+    return [Arm(UNTRAINED, None, 0.0), *found, Arm(ZERO, None, 0.0), Arm(WORLD, None, 0.0)]
 
 
 def trained(runs: Path | None) -> dict[str, Path]:
@@ -126,6 +129,13 @@ def _name_of(run: Path) -> str:
 
 def config_of(run: Path) -> dict[str, Any]:
     return yaml.safe_load((run / "config.yaml").read_text())
+
+
+def default_config(command: str, *settings: str) -> dict[str, Any]:
+    """What that command would go by."""
+    set_environment()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return plain(compose(command, list(settings)))
 
 
 def _parts(method: dict[str, Any]) -> int:
@@ -152,13 +162,12 @@ def drawer(arm: Arm, setting: Setting) -> Callable[[Prompt, int, int], torch.Ten
     drawing = {"num_steps": setting.sampling_steps, "guidance": setting.guidance}
     if arm.name == ZERO:
         method: Any = Text2VideoZero(load_backbone("emojiworld"), **drawing)
-    elif arm.run is None:
-        from giftune.methods.harivo import Harivo
-
+    elif arm.name == UNTRAINED:
         method = Harivo(load_backbone("emojiworld"), mitigation=MitigatingGradient(0.0), **drawing)
     else:
-        config = config_of(arm.run)
-        more = {"weights": str(arm.run / "weights.safetensors"), "cache": None, **drawing}
+        config = config_of(arm.run) if arm.run else default_config("tune", "method=harivo")
+        weights = str(arm.run / "weights.safetensors") if arm.run else "emojiworld"
+        more = {"weights": weights, "cache": None, **drawing}
         method = build_method({**config, "method": {**config["method"], **more}})
         method.mitigation = MitigatingGradient(arm.alpha)
     empty = Clip(torch.zeros(setting.num_frames, 3, 64, 64), (120,) * setting.num_frames)
@@ -235,7 +244,7 @@ def rows_of(arms: list[Arm], prompts: list[Prompt], seeds: list[int], work: Path
 
 
 def sections(rows: list[dict], arms: list[Arm]) -> str:
-    first = next((arm.name for arm in arms if arm.run), UNTRAINED)
+    first = next((arm.name for arm in arms if arm.run), SHIPPED)
     shown = partial(table, columns=SAID, unit="prompt")
     parts = [("All prompts", shown(rows)), (f"Paired differences from {first}", shown(rows, reference=first))]
     for said, wanted in (("Pairs that the image model has seen", False), ("Held-out pairs", True)):
@@ -257,9 +266,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--runs", type=Path, help="a folder of trainings, as of a sweep; without it untrained only"
-    )
+    parser.add_argument("--runs", type=Path, help="a folder of trainings, as of a sweep")
     parser.add_argument("--order", nargs="+", default=[], help="names of the trainings, the full method last")
     parser.add_argument("--work", type=Path, required=True, help="where the GIFs are kept")
     parser.add_argument("--out", type=Path, help="without it the tables are only printed")

@@ -26,13 +26,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from harivo import Prompt, config_of, prompts_of, read, trained
-from hydra import compose, initialize_config_dir
+from harivo import Prompt, config_of, default_config, prompts_of, read, trained
 from main_job import provenance
 from paired import table
 
 from giftune.cli._method import build_method
-from giftune.cli._run import ROOT, plain, set_environment
 from giftune.clip import Clip
 from giftune.data.seeded import seeded
 from giftune.emojiworld.motions import Pose
@@ -94,7 +92,7 @@ def drawer(arm: Arm, setting: Setting, asked: list[int]) -> Callable[[Prompt, in
     """From a prompt and its number to frames: the picture itself, then one for each motion."""
     if arm.name == WORLD:
         return lambda prompt, number: moved(world_of(prompt, number).scene, asked)
-    config = config_of(arm.run) if arm.run else default_config()
+    config = config_of(arm.run) if arm.run else default_config("animate", "image=none", "prompt=none")
     more = {
         "weights": str(arm.run / "weights.safetensors") if arm.run else "emojiworld",
         "cache": None,
@@ -113,13 +111,6 @@ def drawer(arm: Arm, setting: Setting, asked: list[int]) -> Callable[[Prompt, in
         return torch.cat([picture, drawn.frames])
 
     return draw
-
-
-def default_config() -> dict[str, Any]:
-    """That of `giftune animate`."""
-    set_environment()
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return plain(compose("animate", ["image=none", "prompt=none"]))
 
 
 def moved(scene: Scene, asked: list[int]) -> torch.Tensor:
