@@ -23,7 +23,7 @@ model edits an embedded clip. The same command again resumes what was interrupte
   data.num_frames=16 data.start=4 data.stride=2 data.size=256 data.fit=crop
   sampler=dpm_solver              edits in 20 steps; method=giftune_lora: fewer learnt values
   method=giftune_distilled        a tuned run in few steps; method=giftune_harivo: with the parts of HARIVO
-  method=harivo method.weights=emojiworld  GIFs of a text alone: of the clip only size, length and timing count
+  method=harivo method.weights=emojiworld  GIFs of a text, as long as the clip
   method.window.frames=32         long clips in the memory of so many frames
   method.compile=true             torch.compile
   trainer.preview_every=50        an edit every so many steps, in few steps
