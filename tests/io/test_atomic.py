@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from giftune.errors import InputError
 from giftune.io.atomic import atomic_path, write_json, write_text
@@ -15,6 +17,18 @@ def test_the_target_appears_complete(tmp_path: Path) -> None:
         temporary.write_text("new")
         assert temporary.suffix == ".gif" and temporary.parent == tmp_path and not target.exists()
     assert [file.name for file in tmp_path.iterdir()] == ["clip.gif"] and target.read_text() == "new"
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o007])
+def test_a_file_may_be_read_as_any_other_whatever_its_writer_says(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        with atomic_path(tmp_path / "w.safetensors") as temporary:
+            save_file({"x": torch.zeros(2)}, temporary)
+        (tmp_path / "other").write_text("")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "w.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, ValueError, SystemExit])

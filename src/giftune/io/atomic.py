@@ -20,6 +20,7 @@ _PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENAMETOOLO
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path with the target's suffix; rename it to the target when the body succeeds.
 
+    Whoever may read any new file of this user may read it: safetensors would keep it to the user alone.
     On any failure, an interrupt included, the temporary file is removed and the target is left as it was.
     Raises InputError when the folder is missing, not writable or full.
     """
@@ -27,7 +28,9 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     _check_place(target)
     temporary = target.parent / f".{secrets.token_hex(8)}{target.suffix[:32]}"
     try:
+        mode = _usual_mode(temporary)
         yield temporary
+        temporary.chmod(mode)
         _sync(temporary)
         os.replace(temporary, target)
     except Exception as error:
@@ -54,6 +57,14 @@ def _check_place(target: Path) -> None:
         raise InputError(f"path {target} cannot be written: {error.strerror}") from error
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise InputError(f"path {target} cannot be written: its folder is not writable")
+
+
+def _usual_mode(path: Path) -> int:
+    path.touch()
+    try:
+        return path.stat().st_mode
+    finally:
+        path.unlink()
 
 
 def _sync(path: Path) -> None:
